@@ -1,0 +1,126 @@
+# Framewire. `make` alone lists the targets; README.md tells what they are for.
+# What a target needs and the system's packages hold (ffmpeg, Chromium) is
+# installed where that is possible, and named where it is not: see scripts/need.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# Where `make run` listens, and where `make dev` finds the running server.
+LISTEN ?= localhost:8080
+SERVER ?= http://localhost:8080
+# More arguments for `make run`, such as ARGS='--source cam=rtsp://...'.
+ARGS ?=
+# How long `make fuzz` gives each target; FUZZ names some of them, all if empty.
+FUZZTIME ?= 30s
+FUZZ ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+BIN := bin/framewire
+NPM_DONE := frontend/node_modules/.package-lock.json
+PAGES_DONE := .make/pages
+GENERATED_DONE := .make/generated
+
+# The tools that npm installed: buf, protoc-gen-es.
+export PATH := $(CURDIR)/frontend/node_modules/.bin:$(PATH)
+
+# Folders are listed with their files, so that a file's removal counts as a
+# change as well.
+list = $(shell find $(1) -not -name '*.test.ts' -not -path '*/node_modules*' 2>/dev/null)
+PAGES_FROM := $(call list,frontend/site frontend/player gen/ts) $(wildcard frontend/*.json frontend/vite.*.ts)
+SCHEMA := $(call list,proto) buf.yaml buf.gen.yaml go.mod scripts/protodoc.mjs
+
+.PHONY: help
+help: ## List the targets
+	@echo 'Framewire: live video to any web page over one WebSocket.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'First time here? make run, then open http://$(LISTEN)'
+
+.PHONY: run
+run: build ## Build and start the server with the demo on http://localhost:8080 (ARGS='--source cam=rtsp://...')
+	@echo 'Framewire is at http://$(LISTEN) - stop it with Ctrl-C'
+	@exec $(BIN) serve --listen '$(LISTEN)' $(ARGS)
+
+.PHONY: build
+build: pages ## Build bin/framewire: one static binary with the pages inside
+	@scripts/need go
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./server/cmd/framewire
+
+.PHONY: pages
+pages: $(PAGES_DONE) ## Build the pages and the player into frontend/dist
+
+$(PAGES_DONE): $(NPM_DONE) $(PAGES_FROM)
+	cd frontend && npm run --silent build
+	@mkdir -p $(@D) && touch $@
+
+# npm writes this file last, so it is there only after a whole install.
+$(NPM_DONE): frontend/package-lock.json frontend/package.json
+	@scripts/need node
+	cd frontend && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: dev
+dev: $(NPM_DONE) ## Serve the pages as they are edited, over the server at SERVER=http://localhost:8080
+	@cd frontend && FRAMEWIRE_SERVER='$(SERVER)' npm run --silent dev
+
+.PHONY: test
+test: build ## Run every test: Go, TypeScript, and both together in Chromium
+	@scripts/need ffmpeg chromium fonts
+	go test ./...
+	cd frontend && npm run --silent test
+	cd frontend && npm run --silent test:browser
+
+.PHONY: race
+race: $(PAGES_DONE) ## Run the Go tests under the race detector
+	@scripts/need go ffmpeg
+	go test -race ./...
+
+.PHONY: lint
+lint: $(NPM_DONE) ## Check format, vet, staticcheck, the schema's style, and the TypeScript
+	@scripts/need go
+	@unformatted=$$(gofmt -l server gen frontend/embed.go); \
+	if [ -n "$$unformatted" ]; then printf 'not as gofmt writes it: %s\n' $$unformatted >&2; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	buf lint
+	buf format --diff --exit-code
+	cd frontend && npm run --silent lint
+	cd frontend && npm run --silent typecheck
+
+.PHONY: format
+format: $(NPM_DONE) ## Bring Go, the schema and TypeScript into their format
+	gofmt -w server gen frontend/embed.go
+	buf format -w
+	cd frontend && npm run --silent format
+
+.PHONY: generate
+generate: $(GENERATED_DONE) ## Make gen/ and docs/protocol.md from proto/
+
+$(GENERATED_DONE): $(NPM_DONE) $(SCHEMA)
+	@scripts/need go node
+	buf generate
+	buf build --exclude-imports -o -#format=json | node scripts/protodoc.mjs > docs/protocol.md
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: breaking
+breaking: $(NPM_DONE) ## Compare the schema with what landed before (BASE=commit)
+	@scripts/breaking $(BASE)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for a while (FUZZTIME=30s, FUZZ='FuzzName ...')
+	@scripts/need go
+	@scripts/fuzz '$(FUZZTIME)' $(FUZZ)
+
+.PHONY: bench
+bench: build ## Measure glass-to-glass latency in Chromium
+	@scripts/need ffmpeg chromium fonts
+	cd frontend && npm run --silent bench
+
+.PHONY: clean
+clean: ## Remove what was built (not frontend/node_modules)
+	rm -rf bin .make bench-results frontend/test-results
+	find frontend/dist -mindepth 1 -not -name .gitkeep -delete
