@@ -43,7 +43,7 @@ func (s *SPS) CodecString() string {
 // DisplaySize is the picture's size with its sample aspect ratio applied to the
 // width.
 func (s *SPS) DisplaySize() (width, height int) {
-	return (s.Width*s.SARWidth + s.SARHeight/2) / s.SARHeight, s.Height
+	return max(1, (s.Width*s.SARWidth+s.SARHeight/2)/s.SARHeight), s.Height
 }
 
 // NewTrack describes a stream by its parameter sets. ID and Timescale are left
