@@ -1,0 +1,36 @@
+import type { CommandResult, Error as WireFailure } from "@framewire/schema/control";
+import { type Init, type NameOf, nameOf, numberOf, type Plain } from "../wire/index.ts";
+
+/** Why a command was not done: the server's codes, and those of this side. */
+export type FramewireErrorCode =
+  | NameOf<"ErrorCode">
+  /** No session is open, so there is no one to ask. */
+  | "not_connected"
+  /** The connection broke before the answer came. */
+  | "connection_lost"
+  /** close was called. */
+  | "closed";
+
+/** A command that was not done. */
+export class FramewireError extends Error {
+  override readonly name = "FramewireError";
+
+  constructor(
+    readonly code: FramewireErrorCode,
+    message: string,
+    /** Path of the field that is wrong, or empty. */
+    readonly field = "",
+  ) {
+    super(message);
+  }
+
+  static fromWire(error: Extract<Plain<CommandResult>["outcome"], { case: "error" }>["value"]): FramewireError {
+    return new FramewireError(nameOf("ErrorCode", error.code), error.message, error.field);
+  }
+
+  /** The same as the protocol writes it; a code of this side becomes "internal". */
+  toWire(): Init<WireFailure> {
+    const code = numberOf("ErrorCode", this.code as NameOf<"ErrorCode">);
+    return { code: code < 0 ? numberOf("ErrorCode", "internal") : code, message: this.message, field: this.field };
+  }
+}

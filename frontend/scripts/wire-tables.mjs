@@ -1,0 +1,117 @@
+// Writes player/src/wire/tables.ts: the schema's messages as one line of text
+// each, for the player's own small reader and writer. They take the place of
+// the general protobuf runtime, which alone would be two thirds of the player.
+//
+// usage: node scripts/wire-tables.mjs [--check]
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const frontend = new URL("..", import.meta.url);
+const target = fileURLToPath(new URL("player/src/wire/tables.ts", frontend));
+/** Messages that the player reads or writes; what they hold comes with them. */
+const roots = ["framewire.v1.ClientMessage", "framewire.v1.ServerMessage"];
+
+/** Letters of the scalar types, by their number in descriptor.proto. */
+const letters = {
+  1: "d", // double
+  3: "x", // int64
+  4: "v", // uint64
+  5: "i", // int32
+  8: "b", // bool
+  9: "s", // string
+  12: "y", // bytes
+  13: "u", // uint32
+  17: "z", // sint32
+};
+
+const short = (message) => message.typeName.replace("framewire.v1.", "");
+
+function typeOf(field) {
+  if (field.message) return short(field.message);
+  if (field.enum) return "e";
+  const letter = letters[field.scalar];
+  if (!letter) throw new Error(`${field.parent.typeName}.${field.name}: scalar type ${field.scalar} has no letter`);
+  return letter;
+}
+
+function spell(field) {
+  if (field.fieldKind === "map") throw new Error(`${field.parent.typeName}.${field.name}: maps are not supported`);
+  const mark = field.fieldKind === "list" ? "*" : !field.oneof && !field.message && field.presence === 1 ? "?" : "";
+  const oneof = field.oneof ? `@${field.oneof.localName}` : "";
+  return `${field.localName}${oneof}:${field.number}${mark}${typeOf(field)}`;
+}
+
+/** Collects the messages reachable from the roots, in order of name. */
+export function tables(files) {
+  const found = new Map();
+  const visit = (message) => {
+    if (found.has(short(message))) return;
+    found.set(short(message), message.fields.map(spell).join(" "));
+    for (const field of message.fields) if (field.message) visit(field.message);
+  };
+  for (const file of files) for (const message of file.messages) if (roots.includes(message.typeName)) visit(message);
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+async function loadSchema() {
+  const names = ["session", "control", "media"];
+  const bundle = await rolldown({
+    input: "schema",
+    cwd: fileURLToPath(frontend),
+    resolve: { symlinks: false },
+    plugins: [
+      {
+        name: "schema-entry",
+        resolveId: (id) => (id === "schema" ? fileURLToPath(new URL("schema-entry.ts", frontend)) : null),
+        load: (id) =>
+          id.endsWith("schema-entry.ts")
+            ? names.map((n) => `export { file_framewire_v1_${n} as ${n} } from "@framewire/schema/${n}";`).join("\n")
+            : null,
+      },
+    ],
+  });
+  const { output } = await bundle.generate({ format: "es" });
+  const schema = await import(`data:text/javascript;base64,${Buffer.from(output[0].code).toString("base64")}`);
+  return names.map((name) => schema[name]);
+}
+
+/** Collects the enums of the files: their values' names in lower case, by number. */
+function enums(files) {
+  return files
+    .flatMap((file) => file.enums)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((type) => {
+      const names = [];
+      for (const value of type.values) names[value.number] = value.localName.toLowerCase();
+      return `  ${type.name}: [${Array.from(names, (name) => JSON.stringify(name ?? "")).join(", ")}],`;
+    })
+    .join("\n");
+}
+
+const files = await loadSchema();
+const body = tables(files)
+  .map(([name, fields]) => `  ${name}: "${fields}",`)
+  .join("\n");
+const text = `// Made by scripts/wire-tables.mjs from the schema. Do not edit.
+//
+// One line a message: name[@oneof]:number[*|?]type for each field. * is
+// repeated, ? has presence. Types: u uint32, i int32, z sint32, v uint64,
+// x int64, d double, b bool, s string, y bytes, e enum, or a message.
+export const tables = {
+${body}
+} as const;
+
+/** Names of enum values, by number. */
+export const enums = {
+${enums(files)}
+} as const;
+`;
+if (process.argv.includes("--check")) {
+  if (readFileSync(target, "utf8") !== text) {
+    console.error("player/src/wire/tables.ts is not what the schema gives: run `npm run generate:wire`");
+    process.exit(1);
+  }
+} else {
+  writeFileSync(target, text);
+}
