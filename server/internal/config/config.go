@@ -1,0 +1,159 @@
+// Package config reads what the operator wants: a YAML file, environment
+// variables and flags, the later ones stronger.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// ErrInvalid is wrapped by all errors about what the operator wrote.
+var ErrInvalid = errors.New("invalid configuration")
+
+// Config is everything that can be set. Its zero value is not useful: begin
+// with Default.
+type Config struct {
+	// Listen is the address that HTTP and WebSocket are served on.
+	Listen string `yaml:"listen"`
+
+	// Streams by name.
+	Streams map[string]Stream `yaml:"streams"`
+
+	// Window is how far back media of a stream is kept.
+	Window Duration `yaml:"window"`
+
+	// MaxStreamBytes bounds the memory of one stream's media, whatever the window.
+	MaxStreamBytes Bytes `yaml:"max_stream_bytes"`
+
+	// Origins may open the WebSocket and embed the player besides the server's
+	// own: host patterns such as "*.example.com", or "*" for all.
+	Origins []string `yaml:"origins"`
+
+	Log Log `yaml:"log"`
+}
+
+// Stream is where one stream comes from.
+type Stream struct {
+	// Source is a source URL: demo:, file:PATH or a path, rtsp://..., ffmpeg:ARGS,
+	// exec:COMMAND.
+	Source string `yaml:"source"`
+}
+
+// Log says how to write the log.
+type Log struct {
+	// Format is "text" or "json".
+	Format string `yaml:"format"`
+	// Level is "debug", "info", "warn" or "error".
+	Level string `yaml:"level"`
+}
+
+// Default is the configuration without any file, variable or flag.
+func Default() Config {
+	return Config{
+		Listen:         ":8080",
+		Window:         Duration(30 * time.Second),
+		MaxStreamBytes: 256 << 20,
+		Log:            Log{Format: "text", Level: "info"},
+	}
+}
+
+// DemoStream is served when no stream is configured.
+const DemoStream = "demo"
+
+// Load reads a YAML file over the defaults. Keys that it does not know are
+// refused with line and column.
+func Load(path string) (Config, error) {
+	c := Default()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	if err := parse(data, &c); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func parse(data []byte, c *Config) error {
+	if len(strings.TrimSpace(string(data))) == 0 {
+		return nil
+	}
+	if err := yaml.UnmarshalWithOptions(data, c, yaml.Strict()); err != nil {
+		return fmt.Errorf("%w: %s", ErrInvalid, strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	return nil
+}
+
+// AddSource adds a stream given as NAME=URL. A stream of the same name is
+// replaced.
+func (c *Config) AddSource(spec string) error {
+	name, url, found := strings.Cut(spec, "=")
+	if !found || url == "" {
+		return fmt.Errorf("%w: source %q: want NAME=URL, such as cam=rtsp://192.0.2.1/stream", ErrInvalid, spec)
+	}
+	streams := maps.Clone(c.Streams)
+	if streams == nil {
+		streams = make(map[string]Stream)
+	}
+	streams[name] = Stream{Source: url}
+	c.Streams = streams
+	return nil
+}
+
+// Finish fills in what depends on the rest, and checks everything.
+func (c *Config) Finish() error {
+	if len(c.Streams) == 0 {
+		c.Streams = map[string]Stream{DemoStream: {Source: "demo:"}}
+	}
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
+		if err := CheckName(name); err != nil {
+			errs = append(errs, fmt.Errorf("streams: %w", err))
+		}
+		if c.Streams[name].Source == "" {
+			bad("streams.%s.source is empty", name)
+		}
+	}
+	if c.Window < Duration(time.Second) || c.Window > Duration(time.Hour) {
+		bad("window is %v, want 1s to 1h", time.Duration(c.Window))
+	}
+	if c.MaxStreamBytes < 1<<20 {
+		bad("max_stream_bytes is %d, want at least 1MiB", c.MaxStreamBytes)
+	}
+	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
+		bad("log.format is %q, want text or json", c.Log.Format)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		bad("log.level is %q, want debug, info, warn or error", c.Log.Level)
+	}
+	return errors.Join(errs...)
+}
+
+// maxName is the length that the protocol allows for a stream's name.
+const maxName = 128
+
+var namePart = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
+
+// CheckName reports whether name can name a stream.
+func CheckName(name string) error {
+	if len(name) == 0 || len(name) > maxName {
+		return fmt.Errorf("%w: stream name %.140q has %d characters, want 1 to %d", ErrInvalid, name, len(name), maxName)
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "." || part == ".." || !namePart.MatchString(part) {
+			return fmt.Errorf("%w: stream name %q: want letters, digits and . _ ~ -, with / between parts", ErrInvalid, name)
+		}
+	}
+	return nil
+}

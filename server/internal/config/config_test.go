@@ -1,0 +1,97 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func load(t *testing.T, text string) (Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "framewire.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path)
+	if err != nil {
+		return c, err
+	}
+	return c, c.Finish()
+}
+
+func TestLoad(t *testing.T) {
+	c, err := load(t, `
+listen: 127.0.0.1:9000
+window: 1m
+max_stream_bytes: 64MiB
+streams:
+  cam/front:
+    source: rtsp://192.0.2.1/stream
+log:
+  level: debug
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:9000" || time.Duration(c.Window) != time.Minute || c.MaxStreamBytes != 64<<20 ||
+		c.Streams["cam/front"].Source != "rtsp://192.0.2.1/stream" || c.Log.Level != "debug" || c.Log.Format != "text" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestNothingConfiguredServesTheDemo(t *testing.T) {
+	c, err := load(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Streams[DemoStream].Source != "demo:" {
+		t.Errorf("streams %v", c.Streams)
+	}
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"lisen: :80", "lisen"},
+		{"listen: [1", "[1:"},
+		{"window: 30", "30"},
+		{"window: 0s", "window"},
+		{"max_stream_bytes: many", "many"},
+		{"max_stream_bytes: 1kB", "max_stream_bytes"},
+		{"streams: {\"a b\": {source: \"demo:\"}}", "a b"},
+		{"streams: {\"../x\": {source: \"demo:\"}}", "../x"},
+		{"streams: {a: {}}", "streams.a.source"},
+		{"log: {level: loud}", "loud"},
+		{"log: {format: xml}", "xml"},
+	} {
+		_, err := load(t, c.text)
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q gives %v, want it to name %q", c.text, err, c.want)
+		}
+	}
+}
+
+func TestAddSource(t *testing.T) {
+	c := Default()
+	if err := c.AddSource("cam=rtsp://host/a?b=c"); err != nil || c.Streams["cam"].Source != "rtsp://host/a?b=c" {
+		t.Errorf("%v, %v", c.Streams, err)
+	}
+	for _, spec := range []string{"cam", "cam=", ""} {
+		if err := c.AddSource(spec); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%q: %v", spec, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("listen: :80\nstreams: {a: {source: b}}"))
+	f.Add([]byte("window: 1e999h"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c := Default()
+		if parse(data, &c) == nil {
+			_ = c.Finish()
+		}
+	})
+}
