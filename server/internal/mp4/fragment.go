@@ -42,21 +42,21 @@ const (
 
 // Flags of tfhd and trun (8.8.7.1, 8.8.8.1).
 const (
-	tfhdBaseDataOffset         = 0x000001
-	tfhdDescriptionIndex       = 0x000002
-	tfhdDefaultDuration        = 0x000008
-	tfhdDefaultSize            = 0x000010
-	tfhdDefaultFlags           = 0x000020
-	tfhdDefaultBaseIsMoof      = 0x020000
-	trunDataOffset             = 0x000001
-	trunFirstFlags             = 0x000004
-	trunDuration               = 0x000100
-	trunSampleSize             = 0x000200
-	trunSampleFlags            = 0x000400
-	trunOffset                 = 0x000800
-	flagsSync           uint32 = 0x02000000 // sample_depends_on 2: others not needed
-	flagsNonSync        uint32 = 0x01010000 // sample_depends_on 1, sample_is_non_sync_sample
-	flagIsNonSync       uint32 = 0x00010000
+	tfhdBaseDataOffset           = 0x000001
+	tfhdDescriptionIndex         = 0x000002
+	tfhdDefaultDuration          = 0x000008
+	tfhdDefaultSize              = 0x000010
+	tfhdDefaultFlags             = 0x000020
+	tfhdDefaultBaseIsMoof        = 0x020000
+	trunDataOffset               = 0x000001
+	trunFirstFlags               = 0x000004
+	trunDuration                 = 0x000100
+	trunSampleSize               = 0x000200
+	trunSampleFlags              = 0x000400
+	trunOffset                   = 0x000800
+	flagsSync             uint32 = 0x02000000 // sample_depends_on 2: others not needed
+	flagsNonSync          uint32 = 0x01010000 // sample_depends_on 1, sample_is_non_sync_sample
+	flagIsNonSync         uint32 = 0x00010000
 )
 
 func sampleFlags(s *media.Sample) uint32 {

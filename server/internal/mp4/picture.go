@@ -1,7 +1,10 @@
 package mp4
 
 import (
+	"github.com/framewire/framewire/server/internal/codec/av1"
 	"github.com/framewire/framewire/server/internal/codec/h264"
+	"github.com/framewire/framewire/server/internal/codec/h265"
+	"github.com/framewire/framewire/server/internal/codec/vp9"
 	"github.com/framewire/framewire/server/internal/media"
 )
 
@@ -24,6 +27,37 @@ func pictureOf(t *media.Track) picture {
 		if c := s.Colour; c != nil {
 			p.colour = &colour{c.Primaries, c.Transfer, c.Matrix, c.FullRange}
 		}
+	case media.H265:
+		config, err := h265.ParseConfig(t.Config)
+		if err != nil || len(config.SPS) == 0 {
+			return p
+		}
+		s, err := h265.ParseSPS(config.SPS[0])
+		if err != nil {
+			return p
+		}
+		p.code(s.Width, s.Height, s.SARWidth, s.SARHeight)
+		if c := s.Colour; c != nil {
+			p.colour = &colour{c.Primaries, c.Transfer, c.Matrix, c.FullRange}
+		}
+	case media.AV1:
+		config, err := av1.ParseConfig(t.Config)
+		if err != nil || config.SequenceHeader == nil {
+			return p
+		}
+		s, err := av1.ParseSequenceHeader(config.SequenceHeader)
+		if err != nil {
+			return p
+		}
+		p.code(s.Width, s.Height, 1, 1)
+		if c := s.Colour; c.Described {
+			p.colour = &colour{c.Primaries, c.Transfer, c.Matrix, c.FullRange}
+		}
+	case media.VP9:
+		const unspecified = 2
+		if c, err := vp9.ParseConfig(t.Config); err == nil && c.Primaries != unspecified {
+			p.colour = &colour{c.Primaries, c.Transfer, c.Matrix, c.FullRange}
+		}
 	}
 	return p
 }
@@ -32,6 +66,9 @@ func pictureOf(t *media.Track) picture {
 // it by the stream's own sample aspect ratio, the container had told another,
 // which holds.
 func (p *picture) code(width, height, sarX, sarY int) {
+	if width < 1 || height < 1 || width > 0xffff || height > 0xffff {
+		return
+	}
 	shownX, shownY := p.width, p.height
 	p.width, p.height = width, height
 	if (width*sarX+sarY/2)/sarY == shownX && height == shownY {
