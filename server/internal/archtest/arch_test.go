@@ -24,10 +24,12 @@ var layers = map[string][]string{
 	"server/internal/annexb": {},
 	"server/internal/codec":  {"server/internal/media", "server/internal/annexb"},
 
+	"server/internal/elementary": {"server/internal/media", "server/internal/codec", "server/internal/annexb"},
+
 	"server/internal/mp4":    {"server/internal/media", "server/internal/codec", "server/internal/annexb"},
-	"server/internal/mpegts": {"server/internal/media", "server/internal/codec", "server/internal/annexb"},
-	"server/internal/flv":    {"server/internal/media", "server/internal/codec", "server/internal/annexb"},
-	"server/internal/webm":   {"server/internal/media", "server/internal/codec", "server/internal/annexb"},
+	"server/internal/mpegts": {"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary"},
+	"server/internal/flv":    {"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary"},
+	"server/internal/webm":   {"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary"},
 
 	"server/internal/source": {"server/internal/media", "server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm"},
 
@@ -37,12 +39,12 @@ var layers = map[string][]string{
 
 	"server/internal/session": {"server/internal/media", "server/internal/wire", "server/internal/hub"},
 	"server/internal/publish": {
-		"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/mp4",
-		"server/internal/mpegts", "server/internal/flv", "server/internal/webm", "server/internal/wire",
+		"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary",
+		"server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm", "server/internal/wire",
 	},
 	"server/internal/web": {"server/internal/media", "server/internal/session", "server/internal/hub", "server/internal/wire"},
 
-	"server/internal/config": {},
+	"server/internal/config": {"server/internal/media"},
 	"server/client":          {"gen/go"},
 	"frontend":               {},
 	"gen/go":                 {},

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/framewire/framewire/server/internal/media"
 )
 
 // ErrInvalid is wrapped by all errors about what the operator wrote.
@@ -140,20 +141,10 @@ func (c *Config) Finish() error {
 	return errors.Join(errs...)
 }
 
-// maxName is the length that the protocol allows for a stream's name.
-const maxName = 128
-
-var namePart = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
-
 // CheckName reports whether name can name a stream.
 func CheckName(name string) error {
-	if len(name) == 0 || len(name) > maxName {
-		return fmt.Errorf("%w: stream name %.140q has %d characters, want 1 to %d", ErrInvalid, name, len(name), maxName)
-	}
-	for part := range strings.SplitSeq(name, "/") {
-		if part == "." || part == ".." || !namePart.MatchString(part) {
-			return fmt.Errorf("%w: stream name %q: want letters, digits and . _ ~ -, with / between parts", ErrInvalid, name)
-		}
+	if err := media.CheckStreamName(name); err != nil {
+		return fmt.Errorf("%w: %q: %w", ErrInvalid, name, err)
 	}
 	return nil
 }
