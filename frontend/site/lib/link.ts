@@ -1,0 +1,17 @@
+// The word in the header that says how the page stands with the server.
+
+import { setText } from "./dom.ts";
+import type { Link } from "./streams.ts";
+
+const WORDS: Readonly<Record<Link | "ended", string>> = {
+  connecting: "Connecting",
+  open: "Connected",
+  lost: "Connection lost, trying again",
+  ended: "Not connected",
+};
+
+/** Shows the state in the element. */
+export function showLink(element: HTMLElement, link: Link | "ended"): void {
+  element.setAttribute("data-state", link);
+  setText(element, WORDS[link]);
+}

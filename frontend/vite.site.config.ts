@@ -1,0 +1,101 @@
+// Builds the hosted pages of site/ into dist/, and serves them as they are
+// edited over a running server.
+
+import { join } from "node:path";
+import { defineConfig, type Plugin, type ProxyOptions } from "vite";
+
+const at = (path: string) => join(import.meta.dirname, path);
+
+/** The running server that `npm run dev` shows the pages over. */
+const server = process.env.FRAMEWIRE_SERVER ?? "http://localhost:8080";
+
+/** What the server answers itself, and not from the pages. */
+const proxied = [
+  "/ws",
+  "/streams",
+  "/files",
+  "/publish",
+  "/whip",
+  "/admin",
+  "/metrics",
+  "/healthz",
+  "/readyz",
+  "/oembed",
+];
+
+/** Serves /watch/* and /embed/* as the Go server does, and /player.js from its sources. */
+function routes(): Plugin {
+  return {
+    name: "framewire-routes",
+    configureServer({ middlewares }) {
+      middlewares.use((request, _response, next) => {
+        const page = /^\/(watch|embed)\//.exec(request.url ?? "")?.[1];
+        if (page) request.url = `/${page}.html`;
+        if (request.url?.startsWith("/player.js")) request.url = `/@fs${at("player/src/bundle.ts")}`;
+        next();
+      });
+    },
+  };
+}
+
+/**
+ * Leaves /player.js in the pages as it is: it is built by itself, and pages of
+ * other origins load it under the same name. It comes after the page's own
+ * script, which has then told the player what to play before it is defined.
+ */
+function playerScript(): Plugin {
+  const marker = /\s*<script type="module" src="\/player\.js"><\/script>/;
+  const tag = '<script type="module" crossorigin src="/player.js"></script>';
+  const players = new Set<string>();
+  return {
+    name: "framewire-player-script",
+    apply: "build",
+    transformIndexHtml: {
+      order: "pre",
+      handler(html, { path }) {
+        if (marker.test(html)) players.add(path.slice(1));
+        return html.replace(marker, "");
+      },
+    },
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        for (const name of players) {
+          const page = bundle[name];
+          if (page?.type !== "asset") this.error(`${name} was not written`);
+          else page.source = String(page.source).replace(/<script type="module".*<\/script>/, `$&\n    ${tag}`);
+        }
+      },
+    },
+  };
+}
+
+export default defineConfig({
+  root: at("site"),
+  appType: "mpa",
+  plugins: [routes(), playerScript()],
+  resolve: { preserveSymlinks: true, conditions: ["source", "module", "browser", "development|production"] },
+  build: {
+    outDir: at("dist"),
+    // The placeholder that the Go package needs in a fresh clone comes back
+    // from site/public.
+    emptyOutDir: true,
+    target: "es2023",
+    // No data: addresses and no inline scripts, which a strict policy refuses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index", "watch", "embed"].map((page) => at(`site/${page}.html`)) },
+  },
+  server: {
+    port: 5173,
+    fs: { allow: [at(".."), at("../gen/ts")] },
+    // The Host of the request stays what the browser sent, or the server would
+    // take the page for one of another origin.
+    proxy: Object.fromEntries(
+      proxied.map((path): [string, ProxyOptions] => [
+        path,
+        { target: server, ws: path === "/ws", changeOrigin: false },
+      ]),
+    ),
+  },
+});
