@@ -42,7 +42,8 @@ var layers = map[string][]string{
 		"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary",
 		"server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm", "server/internal/wire",
 	},
-	"server/internal/web": {"server/internal/media", "server/internal/session", "server/internal/hub", "server/internal/wire"},
+	"server/internal/desk": {"server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest"},
+	"server/internal/web":  {"server/internal/media", "server/internal/session", "server/internal/hub", "server/internal/wire"},
 
 	"server/internal/config": {"server/internal/media"},
 	"server/client":          {"gen/go"},

@@ -1,0 +1,260 @@
+// Package desk decides who may publish which stream, and keeps the stream for
+// its viewers while publishers come and go.
+//
+//	publish/* --Open--> Desk --> publication --> ingest.Run --> hub.Stream
+//
+// A stream that a publisher makes stays for as long as it has a publisher or
+// viewers, and a while longer. A publisher who comes back finds the same stream,
+// and its viewers see the picture return without doing anything.
+package desk
+
+import (
+	"cmp"
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/hub"
+	"github.com/framewire/framewire/server/internal/ingest"
+	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/publish"
+)
+
+// Rule lets publishers onto streams. The first rule whose pattern matches a name
+// decides.
+type Rule struct {
+	// Streams is a pattern of names: see media.MatchStreamName.
+	Streams string
+	// Key is what the publisher has to give, empty for nothing.
+	Key string
+	// Takeover lets a second publisher take the stream from the first. Otherwise
+	// the second is refused.
+	Takeover bool
+}
+
+// Options bounds publishers. Zero fields take the default.
+type Options struct {
+	// Rules in the order in which they are tried. None: nobody may publish.
+	Rules []Rule
+	// MaxPublishers at the same time. Default 100.
+	MaxPublishers int
+	// MaxTracks of one publisher. Default 4.
+	MaxTracks int
+	// MaxPixels of a picture, width times height. Default 8192 x 4320.
+	MaxPixels int
+	// MaxBitrate in bits per second, over five seconds. Default 100 Mb/s.
+	MaxBitrate int64
+	// Silence is how long a publisher may send nothing. Default 10 s.
+	Silence time.Duration
+	// Grace is how long a stream whose publisher broke off counts as lost, before
+	// it counts as offline. Default 20 s.
+	Grace time.Duration
+	// Linger is how long a stream made by a publisher is kept after it went
+	// offline and its last viewer left. Default 60 s.
+	Linger time.Duration
+
+	Log *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxPublishers = cmp.Or(o.MaxPublishers, 100)
+	o.MaxTracks = cmp.Or(o.MaxTracks, 4)
+	o.MaxPixels = cmp.Or(o.MaxPixels, 8192*4320)
+	o.MaxBitrate = cmp.Or(o.MaxBitrate, 100_000_000)
+	o.Silence = cmp.Or(o.Silence, 10*time.Second)
+	o.Grace = cmp.Or(o.Grace, 20*time.Second)
+	o.Linger = cmp.Or(o.Linger, time.Minute)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return o
+}
+
+// Desk implements publish.Desk over a hub. Its methods may be called from any
+// goroutine.
+type Desk struct {
+	hub  *hub.Hub
+	opts Options
+
+	mu         sync.Mutex
+	rules      []Rule
+	slots      map[string]*slot // by name of stream
+	publishers int
+	closed     bool
+}
+
+// New returns a desk that publishes into h. Run must be running for its timeouts
+// to work.
+func New(h *hub.Hub, opts Options) *Desk {
+	opts = opts.withDefaults()
+	return &Desk{hub: h, opts: opts, rules: slices.Clone(opts.Rules), slots: make(map[string]*slot)}
+}
+
+// SetRules replaces the rules. Publishers who are in stay.
+func (d *Desk) SetRules(rules []Rule) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rules = slices.Clone(rules)
+}
+
+// slot is a stream as publishers find it.
+type slot struct {
+	stream *hub.Stream
+	feed   *ingest.Feed
+
+	mu      sync.Mutex
+	current *publication // nil without publisher
+	left    time.Time    // when the last publisher left
+}
+
+// Open implements publish.Desk.
+func (d *Desk) Open(ctx context.Context, r publish.Request) (publish.Publication, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := media.CheckStreamName(r.Stream); err != nil {
+		return nil, fmt.Errorf("%w: %w", publish.ErrBadName, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, publish.ErrShutdown
+	}
+	rule, err := d.admit(r)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.slotLocked(r.Stream)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		if !rule.Takeover {
+			return nil, fmt.Errorf("%w: %q", publish.ErrStreamBusy, r.Stream)
+		}
+		s.current.endLocked(publish.ErrTakenOver)
+	} else if d.publishers >= d.opts.MaxPublishers {
+		return nil, fmt.Errorf("%w: the limit is %d", publish.ErrTooManyPublishers, d.opts.MaxPublishers)
+	}
+	d.publishers++
+	return s.openLocked(d, r), nil
+}
+
+// admit applies the rules.
+func (d *Desk) admit(r publish.Request) (Rule, error) {
+	for _, rule := range d.rules {
+		if !media.MatchStreamName(rule.Streams, r.Stream) {
+			continue
+		}
+		if rule.Key != "" && subtle.ConstantTimeCompare([]byte(rule.Key), []byte(r.Key)) != 1 {
+			return rule, fmt.Errorf("%w, for stream %q", publish.ErrBadKey, r.Stream)
+		}
+		return rule, nil
+	}
+	return Rule{}, fmt.Errorf("%w that may be published: %q", publish.ErrUnknownStream, r.Stream)
+}
+
+// slotLocked finds the stream, or makes it.
+func (d *Desk) slotLocked(name string) (*slot, error) {
+	if s := d.slots[name]; s != nil {
+		return s, nil
+	}
+	stream, err := d.hub.Create(name)
+	if err != nil {
+		// Another source feeds a stream of that name.
+		return nil, fmt.Errorf("%w: %q has a source of its own", publish.ErrStreamBusy, name)
+	}
+	s := &slot{stream: stream, feed: ingest.New(stream, d.opts.Log.With("stream", name))}
+	d.slots[name] = s
+	return s, nil
+}
+
+// checkInterval is how often the timeouts are looked at: a fraction of the
+// shortest of them that matters to a viewer.
+const checkInterval = 500 * time.Millisecond
+
+// Run watches over the timeouts until ctx is done, and then ends all
+// publications.
+func (d *Desk) Run(ctx context.Context) error {
+	ticker := time.NewTicker(checkInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.shutdown()
+			return nil
+		case now := <-ticker.C:
+			d.check(now)
+		}
+	}
+}
+
+// check ends silent publications, and streams that nobody needs any more.
+func (d *Desk) check(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, s := range d.slots {
+		if s.expired(now, &d.opts) {
+			delete(d.slots, name)
+			d.hub.Remove(name)
+			d.opts.Log.Info("stream removed", "stream", name)
+		}
+	}
+}
+
+// expired looks at the slot's timeouts, and reports whether its stream can go.
+func (s *slot) expired(now time.Time, o *Options) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.current; p != nil {
+		if now.Sub(p.heard) > o.Silence {
+			p.endLocked(fmt.Errorf("%w: %v", publish.ErrSilent, o.Silence))
+		}
+		return false
+	}
+	gone := now.Sub(s.left)
+	if gone > o.Grace {
+		s.stream.SetStatus(hub.Offline, "")
+	}
+	return gone > o.Grace+o.Linger && s.stream.Viewers() == 0
+}
+
+func (d *Desk) shutdown() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	for _, s := range d.slots {
+		s.mu.Lock()
+		if s.current != nil {
+			s.current.endLocked(publish.ErrShutdown)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Remove ends the publisher of a stream. It reports whether there was one.
+func (d *Desk) Remove(name string, reason error) bool {
+	d.mu.Lock()
+	s := d.slots[name]
+	d.mu.Unlock()
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return false
+	}
+	s.current.endLocked(reason)
+	return true
+}
+
+func (d *Desk) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.publishers--
+}
