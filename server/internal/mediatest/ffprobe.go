@@ -31,6 +31,10 @@ type Stream struct {
 	Level         int               `json:"level"`
 	Width         int               `json:"width"`
 	Height        int               `json:"height"`
+	SampleAspect  string            `json:"sample_aspect_ratio"`
+	PixelFormat   string            `json:"pix_fmt"`
+	ColorRange    string            `json:"color_range"`
+	ColorSpace    string            `json:"color_space"`
 	HasBFrames    int               `json:"has_b_frames"`
 	SampleRate    string            `json:"sample_rate"`
 	Channels      int               `json:"channels"`

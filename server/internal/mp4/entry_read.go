@@ -103,7 +103,7 @@ func (t *track) parseVisual(b *box) error {
 	}
 	// The container's pixel aspect ratio overrules the stream's.
 	p := pictureOf(&t.Track)
-	if shown := uint64(p.width) * uint64(aspect[0]) / uint64(aspect[1]); shown >= 1 && shown <= math.MaxUint16 {
+	if shown := (uint64(p.width)*uint64(aspect[0]) + uint64(aspect[1]/2)) / uint64(aspect[1]); shown >= 1 && shown <= math.MaxUint16 {
 		t.Width, t.Height = int(shown), p.height
 	}
 	return nil

@@ -41,7 +41,10 @@ type File struct {
 }
 
 // span is a box in the file.
-type span struct{ offset, size int64 }
+type span struct {
+	offset, size int64
+	header       int
+}
 
 // plan is which samples of a track are played.
 type plan struct {
@@ -131,7 +134,7 @@ func (f *File) scan() error {
 				err = f.readMovie(at, headerSize, size)
 			}
 		case "moof":
-			f.fragments = append(f.fragments, span{at, size})
+			f.fragments = append(f.fragments, span{at, size, headerSize})
 		}
 		if err != nil {
 			return err
@@ -321,7 +324,7 @@ func (c *fileCursor) next() (sampleRef, bool, error) {
 func (c *fileCursor) enterFragment() error {
 	s := c.file.fragments[c.fragment]
 	c.fragment++
-	b, err := c.file.readBox("moof", s.offset, boxHeader, s.size, maxMoof)
+	b, err := c.file.readBox("moof", s.offset, s.header, s.size, maxMoof)
 	if err == nil {
 		c.runs, err = parseFragment(b, c.file.movie)
 	}
