@@ -1,6 +1,7 @@
 // Builds the hosted pages of site/ into dist/, and serves them as they are
 // edited over a running server.
 
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { defineConfig, type Plugin, type ProxyOptions } from "vite";
 
@@ -70,16 +71,28 @@ function playerScript(): Plugin {
   };
 }
 
+/**
+ * Removes the files of the build before, whose names hold a hash of their
+ * content. The rest of dist stays: player.js, which another configuration
+ * builds, and the placeholder that the Go package needs in a fresh clone.
+ */
+function removeOldAssets(): Plugin {
+  return {
+    name: "framewire-remove-old-assets",
+    apply: "build",
+    buildStart: () => rm(at("dist/assets"), { recursive: true, force: true }),
+  };
+}
+
 export default defineConfig({
   root: at("site"),
   appType: "mpa",
-  plugins: [routes(), playerScript()],
+  publicDir: false,
+  plugins: [routes(), playerScript(), removeOldAssets()],
   resolve: { preserveSymlinks: true, conditions: ["source", "module", "browser", "development|production"] },
   build: {
     outDir: at("dist"),
-    // The placeholder that the Go package needs in a fresh clone comes back
-    // from site/public.
-    emptyOutDir: true,
+    emptyOutDir: false,
     target: "es2023",
     // No data: addresses and no inline scripts, which a strict policy refuses.
     assetsInlineLimit: 0,

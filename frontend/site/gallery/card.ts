@@ -14,7 +14,7 @@ export class Card {
   readonly #status = h("span", { class: "badge" });
   readonly #viewers = h("span", { class: "badge" });
   readonly #viewerCount = h("span");
-  readonly #placeholder = h("span", { class: "card-placeholder" });
+  readonly #placeholder = h("span", { class: "card-placeholder" }, icon("pulse"), icon("offline"));
   readonly #facts = h("span", { class: "card-facts" });
   readonly #thumbnail: Thumbnail;
   readonly #preview: Preview;
@@ -80,7 +80,6 @@ export class Card {
     const { name, status, viewers } = this.#stream;
     const said = status === "live" ? ["live", formatViewers(viewers), ...facts] : facts;
     this.#link.setAttribute("aria-label", [name, ...said].join(", "));
-    setText(this.#placeholder, status === "live" ? "" : describeStatus(this.#stream));
   }
 
   #factsAt(now: number): readonly string[] {

@@ -31,8 +31,17 @@ interface Way {
   readonly note: string;
 }
 
-const serve = ({ listen }: Host, ...sources: readonly string[]): string =>
-  ["framewire serve", `--listen ${listen}`, ...sources.map((source) => `--source ${source}`)].join(" \\\n  ");
+/** Where the server listens unless it is told otherwise. */
+const DEFAULT_LISTEN = ":8080";
+/** A command longer than this is broken into lines. */
+const LINE_LENGTH = 72;
+
+/** The command that starts this server with a source; the shell sees the source as it is given. */
+function serve({ listen }: Host, source: string): string {
+  const words = ["framewire serve", ...(listen === DEFAULT_LISTEN ? [] : [`--listen ${listen}`]), `--source ${source}`];
+  const line = words.join(" ");
+  return line.length <= LINE_LENGTH ? line : words.join(" \\\n  ");
+}
 
 const WAYS: readonly Way[] = [
   {

@@ -85,8 +85,8 @@ export function iframeSnippet(origin: Origin, stream: StreamName, options: Embed
   const address = escapeAttribute(embedUrl(origin, stream, options));
   return [
     `<iframe src="${address}"`,
-    `        title="${stream}" width="640" height="360" style="border: 0"`,
-    `        allow="autoplay; fullscreen; picture-in-picture"></iframe>`,
+    `  title="${stream}" width="640" height="360" style="border: 0"`,
+    `  allow="autoplay; fullscreen; picture-in-picture"></iframe>`,
   ].join("\n");
 }
 

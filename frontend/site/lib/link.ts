@@ -6,7 +6,7 @@ import type { Link } from "./streams.ts";
 const WORDS: Readonly<Record<Link | "ended", string>> = {
   connecting: "Connecting",
   open: "Connected",
-  lost: "Connection lost, trying again",
+  lost: "Reconnecting",
   ended: "Not connected",
 };
 
