@@ -45,6 +45,7 @@ var layers = map[string][]string{
 	"server/internal/desk": {"server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest"},
 	"server/internal/web":  {"server/internal/media", "server/internal/session", "server/internal/hub", "server/internal/wire"},
 
+	"server/internal/auth":   {"server/internal/media"},
 	"server/internal/config": {"server/internal/media"},
 	"server/client":          {"gen/go"},
 	"frontend":               {},
@@ -64,6 +65,7 @@ var exclusive = map[string][]string{
 	"github.com/coder/websocket":            {"server/internal/web", "server/client"},
 	"github.com/asticode/go-astits":         {"server/internal/mpegts"},
 	"github.com/alecthomas/kong":            {"server/cmd"},
+	"github.com/golang-jwt/jwt/v5":          {"server/internal/auth", "server/cmd"},
 	"github.com/goccy/go-yaml":              {"server/internal/config"},
 	"google.golang.org/protobuf":            {"server/internal/wire", "server/internal/ingest", "server/client", "gen/go", "server/cmd"},
 	"github.com/framewire/framewire/gen/go": {"server/internal/wire", "server/client", "server/cmd"},
