@@ -70,7 +70,8 @@ func (e *ExitError) Error() string {
 
 // Run starts the command, calls handle with its outputs, and returns when both
 // are done and the whole process group is gone. When ctx ends, or handle returns,
-// the command is asked to stop, and killed if it does not.
+// the command is asked to stop, and killed if it does not. A nil handle waits for
+// the command to end.
 //
 // Outputs end with io.EOF when the command ends. They are closed by Run; their
 // read deadlines may be used by handle. Run returns ctx's error when
@@ -92,11 +93,15 @@ func Run(ctx context.Context, c Command, handle func(outputs []*os.File) error) 
 	exited := make(chan struct{})
 	tasks.Go(func() { p.supervise(running, exited) })
 
-	handled := handle(p.outputs)
+	var handled error
+	if handle != nil {
+		handled = handle(p.outputs)
+	}
 	stopped := handled != nil && !errors.Is(handled, io.EOF)
-	if stopped {
+	switch {
+	case stopped:
 		cancel()
-	} else {
+	case handle != nil:
 		stop := time.AfterFunc(stopGrace, cancel)
 		defer stop.Stop()
 	}

@@ -1,0 +1,177 @@
+// Package ffmpeg is the source for everything that ffmpeg can read: cameras,
+// servers, devices, files in other containers. An ffmpeg process does the reading;
+// what plays in browsers as it is comes through untouched, the rest is encoded
+// anew.
+//
+//	probe -> plan -> ffmpeg -> one NUT stream a track -> elementary.Program -> Sink
+//
+// Each track has a pipe of its own: in a shared one ffmpeg holds every packet back
+// until it has one of the other track.
+package ffmpeg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/source/process"
+)
+
+// ErrMissing reports that there is no ffmpeg to run.
+var ErrMissing = errors.New("ffmpeg is not installed; install it (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg; others: https://ffmpeg.org/download.html)")
+
+// program is looked up in PATH each time, so that it may be installed while the
+// server runs.
+const program = "ffmpeg"
+
+// Options describe what to read. Args are required.
+type Options struct {
+	// Args are ffmpeg's own input arguments, ending with the last -i and its
+	// value. Inputs that are not live by nature are paced with -re.
+	Args []string
+
+	// Loop begins finite inputs anew when they end.
+	Loop bool
+
+	// Log receives what ffmpeg has to say. Credentials in URLs are left out.
+	Log *slog.Logger
+}
+
+// Source is a media.Source. It remembers from one Run to the next what the input
+// holds, for as long as that works.
+type Source struct {
+	inputs []input
+	loop   bool
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	plan *plan // nil before the first probe
+}
+
+// New checks the arguments. It does not look for ffmpeg yet.
+func New(o Options) (*Source, error) {
+	inputs, err := parseInputs(o.Args)
+	if err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Source{inputs: inputs, loop: o.Loop, log: o.Log}, nil
+}
+
+// Run implements media.Source.
+func (s *Source) Run(ctx context.Context, sink media.Sink) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := available(); err != nil {
+		return err
+	}
+	if s.plan == nil {
+		found, err := probe(ctx, s.inputs, nil)
+		if err != nil {
+			return err
+		}
+		if s.plan, err = newPlan(s.inputs, found, s.loop); err != nil {
+			return err
+		}
+		s.log.Info("ffmpeg input", "plan", s.plan.String())
+	}
+	delivered, err := s.plan.run(ctx, s.log, nil, sink)
+	if !delivered || errors.Is(err, errChanged) {
+		s.plan = nil // whatever was found there has gone or changed
+	}
+	return err
+}
+
+func available() error {
+	if _, err := exec.LookPath(program); err != nil {
+		return ErrMissing
+	}
+	return nil
+}
+
+// Convert reads media of any container from pipe and fills sink, until the media
+// ends or ctx is done. Head is what was read from the pipe already. The caller
+// closes pipe, whose read deadline is used here.
+func Convert(ctx context.Context, head []byte, pipe *os.File, log *slog.Logger, sink media.Sink) error {
+	if err := available(); err != nil {
+		return err
+	}
+	inputs := []input{{url: "pipe:0"}}
+	recorded := &recorder{head: head, pipe: pipe}
+	found, err := probe(ctx, inputs, recorded)
+	if err != nil {
+		return err
+	}
+	if recorded.lost {
+		return fmt.Errorf("no tracks found in the first %d MB", maxRecorded>>20)
+	}
+	p, err := newPlan(inputs, found, false)
+	if err != nil {
+		return err
+	}
+	if err := pipe.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("read on after probing: %w", err)
+	}
+	log.Info("ffmpeg input", "plan", p.String())
+	_, err = p.run(ctx, log, &recorder{head: recorded.seen, pipe: pipe, full: true}, sink)
+	return err
+}
+
+// maxRecorded bounds what probing a pipe keeps for the run that follows. ffmpeg
+// looks at 5 MB unless told otherwise.
+const maxRecorded = 32 << 20
+
+// recorder reads a head and then a pipe, and keeps what it gives out.
+type recorder struct {
+	head []byte
+	pipe *os.File
+	full bool // keep nothing
+
+	seen []byte
+	lost bool // more was given out than is kept
+}
+
+func (r *recorder) Read(p []byte) (n int, err error) {
+	if len(r.head) > 0 {
+		n = copy(p, r.head)
+		r.head = r.head[n:]
+	} else if n, err = r.pipe.Read(p); err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("read pipe: %w", err)
+	}
+	switch {
+	case r.full:
+	case len(r.seen)+n > maxRecorded:
+		r.lost = true
+	default:
+		r.seen = append(r.seen, p[:n]...)
+	}
+	return n, err
+}
+
+// Close ends a pending Read. What was not given out yet is kept: a head that was
+// not read to its end comes first in the next run.
+func (r *recorder) Close() error {
+	if !r.full {
+		r.seen = append(r.seen, r.head...)
+		r.head = nil
+	}
+	return r.pipe.SetReadDeadline(time.Now())
+}
+
+// globals are the arguments before all inputs.
+func globals(level string) []string {
+	return []string{program, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+" + level}
+}
+
+var _ media.Source = (*Source)(nil)
+var _ io.ReadCloser = (*recorder)(nil)
+var _ error = (*process.ExitError)(nil)

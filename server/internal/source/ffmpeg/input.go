@@ -1,0 +1,116 @@
+package ffmpeg
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// ErrArgs reports arguments that are no ffmpeg inputs.
+var ErrArgs = errors.New("bad ffmpeg input arguments")
+
+// input is one -i with the options before it.
+type input struct {
+	options []string
+	url     string
+}
+
+// parseInputs cuts the arguments into inputs.
+func parseInputs(args []string) ([]input, error) {
+	var inputs []input
+	var options []string
+	for i := 0; i < len(args); i++ {
+		if args[i] != "-i" {
+			options = append(options, args[i])
+			continue
+		}
+		if i++; i == len(args) {
+			return nil, fmt.Errorf("%w: -i without a value", ErrArgs)
+		}
+		inputs = append(inputs, input{options: options, url: args[i]})
+		options = nil
+	}
+	switch {
+	case len(inputs) == 0:
+		return nil, fmt.Errorf("%w: no -i in %q", ErrArgs, Redact(strings.Join(args, " ")))
+	case len(options) > 0:
+		return nil, fmt.Errorf("%w: %q stands behind the last input; output options are not taken", ErrArgs, Redact(strings.Join(options, " ")))
+	}
+	return inputs, nil
+}
+
+// option returns the value of an option of the input.
+func (in *input) option(name string) string {
+	for i := len(in.options) - 2; i >= 0; i-- {
+		if in.options[i] == name {
+			return in.options[i+1]
+		}
+	}
+	return ""
+}
+
+// paced reports whether the input's options already set its speed.
+func (in *input) paced() bool {
+	return slices.Contains(in.options, "-re") || slices.Contains(in.options, "-readrate")
+}
+
+// endless formats give out as much as is asked for; others are burst at every
+// segment. Both are read at their own pace.
+var unpacedFormats = []string{"lavfi", "hls", "dash"}
+
+// args returns the input's arguments, with those that pace and repeat it. Format
+// and finite are what the probe found out.
+func (in *input) args(format string, finite, loop bool) []string {
+	var args []string
+	unpaced := finite || slices.Contains(unpacedFormats, format) || slices.Contains(unpacedFormats, in.option("-f"))
+	if unpaced && !in.paced() {
+		args = append(args, "-re")
+	}
+	if finite && loop && !slices.Contains(in.options, "-stream_loop") {
+		args = append(args, "-stream_loop", "-1")
+	}
+	return append(append(args, in.options...), "-i", in.url)
+}
+
+// schemes are those that URL takes, with the options that each is read with.
+// Nothing is buffered that need not be; RTSP goes over TCP, where nothing is lost
+// and no port has to be open.
+var schemes = map[string][]string{
+	"rtsp":  {"-rtsp_transport", "tcp", "-fflags", "nobuffer", "-flags", "low_delay"},
+	"rtsps": {"-rtsp_transport", "tcp", "-fflags", "nobuffer", "-flags", "low_delay"},
+	"rtmp":  {"-fflags", "nobuffer", "-flags", "low_delay"},
+	"rtmps": {"-fflags", "nobuffer", "-flags", "low_delay"},
+	"srt":   {"-fflags", "nobuffer", "-flags", "low_delay"},
+	"udp":   {"-fflags", "nobuffer", "-flags", "low_delay"},
+	"rtp":   {"-fflags", "nobuffer", "-flags", "low_delay"},
+	"tcp":   {"-fflags", "nobuffer", "-flags", "low_delay"},
+	"http":  {"-flags", "low_delay"},
+	"https": {"-flags", "low_delay"},
+}
+
+// Takes reports whether URL knows the scheme.
+func Takes(scheme string) bool {
+	_, ok := schemes[strings.ToLower(scheme)]
+	return ok
+}
+
+// URL returns the input arguments for a URL.
+func URL(raw string) ([]string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrArgs, Redact(err.Error()))
+	}
+	options, ok := schemes[u.Scheme]
+	if !ok {
+		return nil, fmt.Errorf("%w: scheme %q is not known", ErrArgs, u.Scheme)
+	}
+	return append(slices.Clone(options), "-i", raw), nil
+}
+
+// File returns the input arguments for a file, whose name is taken for nothing
+// else whatever it looks like.
+func File(path string) []string {
+	return []string{"-i", "file:" + path}
+}
