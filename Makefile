@@ -28,9 +28,9 @@ export PATH := $(CURDIR)/frontend/node_modules/.bin:$(PATH)
 
 # Folders are listed with their files, so that a file's removal counts as a
 # change as well.
-list = $(shell find $(1) -not -name '*.test.ts' -not -path '*/node_modules*' 2>/dev/null)
+list = $(shell find $(1) -not -name '*.test.ts' -not -path '*/node_modules*' -not -path '*/dist*' 2>/dev/null)
 PAGES_FROM := $(call list,frontend/site frontend/player gen/ts) $(wildcard frontend/*.json frontend/vite.*.ts)
-SCHEMA := $(call list,proto) buf.yaml buf.gen.yaml go.mod scripts/protodoc.mjs
+SCHEMA := $(call list,proto) buf.yaml buf.gen.yaml go.mod scripts/protodoc.mjs frontend/scripts/wire-tables.mjs
 
 .PHONY: help
 help: ## List the targets
@@ -57,6 +57,9 @@ $(PAGES_DONE): $(NPM_DONE) $(PAGES_FROM)
 	cd frontend && npm run --silent build
 	@mkdir -p $(@D) && touch $@
 
+.PHONY: packages
+packages: $(NPM_DONE) ## Install what package-lock.json names into frontend/node_modules
+
 # npm writes this file last, so it is there only after a whole install.
 $(NPM_DONE): frontend/package-lock.json frontend/package.json
 	@scripts/need node
@@ -71,7 +74,8 @@ dev: $(NPM_DONE) ## Serve the pages as they are edited, over the server at SERVE
 test: build ## Run every test: Go, TypeScript, and both together in Chromium
 	@scripts/need ffmpeg chromium fonts
 	go test ./...
-	cd frontend && npm run --silent test
+	cd frontend && npm run --silent test:unit
+	cd frontend && npm run --silent test:site
 	cd frontend && npm run --silent test:browser
 
 .PHONY: race
@@ -98,13 +102,16 @@ format: $(NPM_DONE) ## Bring Go, the schema and TypeScript into their format
 	cd frontend && npm run --silent format
 
 .PHONY: generate
-generate: $(GENERATED_DONE) ## Make gen/ and docs/protocol.md from proto/
+generate: $(GENERATED_DONE) ## Make gen/, docs/protocol.md and the player's tables from proto/
 
 $(GENERATED_DONE): $(NPM_DONE) $(SCHEMA)
 	@scripts/need go node
 	buf generate
-	buf build --exclude-imports -o -#format=json | node scripts/protodoc.mjs > docs/protocol.md
-	@mkdir -p $(@D) && touch $@
+	@mkdir -p $(@D)
+	buf build --exclude-imports -o -#format=json | node scripts/protodoc.mjs > .make/protocol.md
+	@mv .make/protocol.md docs/protocol.md
+	cd frontend && npm run --silent generate:wire
+	@touch $@
 
 .PHONY: breaking
 breaking: $(NPM_DONE) ## Compare the schema with what landed before (BASE=commit)
