@@ -161,6 +161,9 @@ func (p *trafParser) parseRun(b *box) error {
 	if int64(r.count)*int64(r.rowBytes) > int64(len(f.data)) {
 		return b.fail("%d samples in %d bytes", r.count, len(f.data))
 	}
+	if flags&trunSampleSize == 0 && r.defaults.size == 0 { // empty samples, which say nothing
+		r.count = 0
+	}
 	r.rows = f.data[:int(r.count)*r.rowBytes]
 	r.bytes = int64(r.count) * int64(r.defaults.size)
 	if flags&trunSampleSize != 0 {
