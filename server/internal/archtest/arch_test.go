@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"server/internal/flv":    {"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary"},
 	"server/internal/webm":   {"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary"},
 
-	"server/internal/source": {"server/internal/media", "server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm"},
+	"server/internal/source": {"server/internal/media", "server/internal/elementary", "server/internal/mp4", "server/internal/mpegts", "server/internal/nut", "server/internal/flv", "server/internal/webm"},
 
 	"server/internal/wire":   {"gen/go", "server/internal/media"},
 	"server/internal/hub":    {"server/internal/media"},
