@@ -1,0 +1,101 @@
+package door
+
+import (
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	// maxFailures is how many wrong keys one address may try before it has to
+	// wait; some come from a typing error and a client that insists.
+	maxFailures = 10
+
+	// recovery is how long it takes until one more may be tried. A key of 64 bits
+	// is out of reach at that pace, and so is a dictionary.
+	recovery = 6 * time.Second
+
+	// maxAddresses bounds what is remembered.
+	maxAddresses = 4096
+
+	// networkBits is the part of an IPv6 address that one customer has as a rule.
+	networkBits = 64
+)
+
+// Brake slows the guessing of keys down. Its zero value is ready for use, by any
+// number of goroutines.
+type Brake struct {
+	mu     sync.Mutex
+	failed map[netip.Addr]debt // guarded by mu
+}
+
+// debt is paid off over time.
+type debt struct {
+	failures float64
+	at       time.Time
+}
+
+func (d debt) now(now time.Time) float64 {
+	return max(0, d.failures-now.Sub(d.at).Seconds()/recovery.Seconds())
+}
+
+// Wait returns how long an address has to wait before it may try a key, 0 when
+// it need not.
+func (b *Brake) Wait(from netip.Addr, now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	over := b.failed[network(from)].now(now) - (maxFailures - 1)
+	if over <= 0 {
+		return 0
+	}
+	return time.Duration(over * float64(recovery))
+}
+
+// Failed notes that an address tried a wrong key.
+func (b *Brake) Failed(from netip.Addr, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failed == nil {
+		b.failed = make(map[netip.Addr]debt)
+	}
+	if len(b.failed) >= maxAddresses {
+		b.forget(now)
+	}
+	from = network(from)
+	b.failed[from] = debt{failures: b.failed[from].now(now) + 1, at: now}
+}
+
+// forget drops who has paid, and when that is not enough, anyone.
+func (b *Brake) forget(now time.Time) {
+	for address, d := range b.failed {
+		if d.now(now) == 0 {
+			delete(b.failed, address)
+		}
+	}
+	for address := range b.failed {
+		if len(b.failed) < maxAddresses*3/4 {
+			return
+		}
+		delete(b.failed, address)
+	}
+}
+
+func network(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if prefix, err := a.Prefix(networkBits); a.Is6() && err == nil {
+		return prefix.Addr()
+	}
+	return a
+}
+
+// Hold answers a request whose address has to wait, and reports whether it did.
+func (b *Brake) Hold(w http.ResponseWriter, r *http.Request) bool {
+	wait := b.Wait(Remote(r).Addr(), time.Now())
+	if wait == 0 {
+		return false
+	}
+	w.Header().Set("Retry-After", seconds(wait+time.Second))
+	http.Error(w, "too many wrong stream keys from this address", http.StatusTooManyRequests)
+	return true
+}
