@@ -1,0 +1,78 @@
+// Framewire sends live video to web pages.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/framewire/framewire/server/internal/config"
+)
+
+// version is set when linking.
+var version = "dev"
+
+type cli struct {
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve streams and the pages that play them."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+const description = `Live video to any web page over one WebSocket.
+
+Without any source it serves an embedded demo: framewire serve, then open http://localhost:8080.`
+
+// Exit codes.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	var commands cli
+	parser, err := kong.New(&commands,
+		kong.Name("framewire"),
+		kong.Description(description),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+	)
+	if err != nil {
+		panic(err) // the commands above are wrong
+	}
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+
+	// The first signal asks to stop in good order; a second one kills.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	command.BindTo(ctx, (*context.Context)(nil))
+
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "framewire:", err)
+		if errors.Is(err, config.ErrInvalid) {
+			os.Exit(exitUsage)
+		}
+		os.Exit(exitFailure)
+	}
+}
+
+type versionCmd struct{}
+
+// Run prints the version, the Go release and the commit.
+func (versionCmd) Run() error {
+	fmt.Println("framewire", version)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		fmt.Println("built with", info.GoVersion)
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				fmt.Println("commit", s.Value)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/framewire/framewire/server/internal/app"
+	"github.com/framewire/framewire/server/internal/config"
+)
+
+// serveCmd holds what was said on the command line or in the environment; nil
+// leaves the file's word, or the default.
+type serveCmd struct {
+	Config         string           `help:"Read a YAML configuration." type:"existingfile" env:"FRAMEWIRE_CONFIG" placeholder:"FILE"`
+	Listen         *string          `help:"Serve HTTP and WebSocket on this address (default :8080)." env:"FRAMEWIRE_LISTEN" placeholder:"ADDR"`
+	Source         []string         `help:"Serve a stream: NAME=URL with URL one of demo:, a file's path, rtsp://, rtmp://, srt://, http(s)://, ffmpeg:INPUT-ARGUMENTS or exec:COMMAND. Can be repeated." env:"FRAMEWIRE_SOURCE" sep:"none" placeholder:"NAME=URL"`
+	Window         *config.Duration `help:"Keep this much of each stream for seeking (default 30s)." env:"FRAMEWIRE_WINDOW" placeholder:"DURATION"`
+	MaxStreamBytes *config.Bytes    `help:"Keep at most this much of each stream in memory (default 256MiB)." env:"FRAMEWIRE_MAX_STREAM_BYTES" placeholder:"BYTES"`
+	Origin         []string         `help:"Let pages of this host play and embed, such as *.example.com, or * for all. Can be repeated." env:"FRAMEWIRE_ORIGINS" placeholder:"PATTERN"`
+	LogFormat      *string          `help:"Write the log as text or json (default text)." env:"FRAMEWIRE_LOG_FORMAT" placeholder:"FORMAT"`
+	LogLevel       *string          `help:"Log debug, info, warn or error and above (default info)." env:"FRAMEWIRE_LOG_LEVEL" placeholder:"LEVEL"`
+}
+
+// Run serves until ctx is done.
+func (s *serveCmd) Run(ctx context.Context) error {
+	c, err := s.merge()
+	if err != nil {
+		return err
+	}
+	log := newLogger(c.Log)
+	return app.Serve(ctx, app.Options{Config: c, Version: version, Log: log})
+}
+
+// merge lays flags and environment over the file.
+func (s *serveCmd) merge() (config.Config, error) {
+	c := config.Default()
+	if s.Config != "" {
+		var err error
+		if c, err = config.Load(s.Config); err != nil {
+			return c, err
+		}
+	}
+	set(&c.Listen, s.Listen)
+	set(&c.Window, s.Window)
+	set(&c.MaxStreamBytes, s.MaxStreamBytes)
+	set(&c.Log.Format, s.LogFormat)
+	set(&c.Log.Level, s.LogLevel)
+	if len(s.Origin) > 0 {
+		c.Origins = s.Origin
+	}
+	for _, spec := range s.Source {
+		if err := c.AddSource(spec); err != nil {
+			return c, err
+		}
+	}
+	return c, c.Finish()
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func newLogger(c config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo // Finish has checked it
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
