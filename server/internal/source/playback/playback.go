@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
@@ -69,9 +70,10 @@ type track struct {
 	scale uint32
 	audio bool
 
+	// Of the samples that every pass plays.
 	seen             bool
-	firstDTS, endDTS int64
-	endPTS           int64
+	beginDTS, endDTS int64
+	beginPTS, endPTS int64
 }
 
 // pass plays the file once.
@@ -88,10 +90,12 @@ func (p *player) pass(ctx context.Context, cursor *mp4.Cursor) error {
 		if t == nil {
 			continue
 		}
-		if p.passes == 0 {
-			t.note(&s)
-		} else if t.audio && s.DTS+int64(s.Duration) <= 0 {
+		priming := t.audio && s.DTS+int64(s.Duration) <= 0
+		switch {
+		case priming && p.passes > 0:
 			continue // what primes the decoder has no place between two passes
+		case !priming && p.passes == 0:
+			t.note(&s)
 		}
 		s.DTS += media.Rescale(p.passes*p.length, p.scale, t.scale)
 		if err := p.wait(ctx, media.Duration(s.DTS, t.scale)); err != nil {
@@ -106,29 +110,35 @@ func (p *player) pass(ctx context.Context, cursor *mp4.Cursor) error {
 
 // note remembers how far the track reaches.
 func (t *track) note(s *media.Sample) {
-	end := s.DTS + int64(s.Duration)
 	if !t.seen {
-		t.seen, t.firstDTS, t.endDTS, t.endPTS = true, s.DTS, end, end
+		t.seen = true
+		t.beginDTS, t.endDTS = s.DTS, s.DTS
+		t.beginPTS, t.endPTS = s.PTS(), s.PTS()
 	}
-	t.endDTS = max(t.endDTS, end)
+	t.endDTS = max(t.endDTS, s.DTS+int64(s.Duration))
+	t.beginPTS = min(t.beginPTS, s.PTS())
 	t.endPTS = max(t.endPTS, s.PTS()+int64(s.Duration))
 }
 
-// measure sets the length of a pass: that of the longest track. It stays a whole
-// number of that track's ticks, and each pass is laid at a whole multiple of it,
-// so that no rounding adds up however often the file is played.
+// measure sets the length of a pass: from what is shown or heard first to what is
+// shown or heard last, and no less than what any track takes to decode. It is a
+// whole number of one track's ticks, and each pass is laid at a whole multiple of
+// it, so that no rounding adds up however often the file is played.
 func (p *player) measure() {
+	begin := time.Duration(math.MaxInt64)
+	for _, t := range p.tracks {
+		if t.seen {
+			begin = min(begin, media.Duration(t.beginPTS, t.scale))
+		}
+	}
+	begin = max(begin, 0) // what comes before is decoded only
 	var longest time.Duration
 	for _, t := range p.tracks {
 		if !t.seen {
 			continue
 		}
-		ticks := t.endDTS - t.firstDTS
-		if t.audio {
-			ticks = t.endDTS - max(0, t.firstDTS)
-		}
-		ticks = max(ticks, t.endPTS)
-		if d := media.Duration(ticks, t.scale); d > longest || p.scale == 0 {
+		ticks := max(t.endDTS-t.beginDTS, t.endPTS-media.Ticks(begin, t.scale))
+		if d := media.Duration(ticks, t.scale); d > longest {
 			longest, p.length, p.scale = d, ticks, t.scale
 		}
 	}

@@ -1,0 +1,115 @@
+package file_test
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/mediatest"
+	"github.com/framewire/framewire/server/internal/source/file"
+	"github.com/framewire/framewire/server/internal/source/sourcetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testLog shows the log of a test that fails.
+func testLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+
+// Every file is shorter than what is asked for, so each is played more than once.
+func TestFilesPlayInALoop(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		args         []string
+		video, audio media.Codec
+	}{
+		{"plain.mp4", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac"}, media.H264, media.AAC},
+		{"bframes.mp4", []string{"-c:v", "libx264", "-bf", "3", "-c:a", "aac"}, media.H264, media.AAC},
+		{"fragmented.mp4", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"}, media.H264, media.AAC},
+		{"quicktime.mov", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC},
+		{"vp9opus.mp4", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus},
+		{"flac.mp4", []string{"-c:v", "libx264", "-c:a", "flac", "-strict", "-2"}, media.H264, media.FLAC},
+		{"wrongname.txt", []string{"-c:v", "libx264", "-c:a", "libmp3lame", "-f", "mp4"}, media.H264, media.MP3},
+		{"matroska.mkv", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC},
+		{"webm.webm", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus},
+		{"transport.ts", []string{"-c:v", "libx264", "-c:a", "aac"}, media.H264, media.AAC},
+		{"mpeg2.mpg", []string{"-c:v", "mpeg2video", "-c:a", "mp2"}, media.H264, media.AAC},
+		{"pcm.mov", []string{"-c:v", "libx264", "-c:a", "pcm_s16le"}, media.H264, media.AAC},
+		{"high422.mp4", []string{"-c:v", "libx264", "-pix_fmt", "yuv422p", "-c:a", "aac"}, media.H264, media.AAC},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			args := mediatest.Args(mediatest.Picture("160x90", 25, 1), mediatest.Tone(48000, 1), []string{"-pix_fmt", "yuv420p"}, c.args)
+			path := mediatest.Make(t, c.name, args...)
+			r := sourcetest.RunUntil(t, file.New(path, testLog(t)), sourcetest.Count(60, 60))
+			if got := r.Track(t, media.Video); got.Codec != c.video || got.Width != 160 || got.Height != 90 {
+				t.Errorf("video track %+v", got)
+			}
+			if got := r.Track(t, media.Audio); got.Codec != c.audio {
+				t.Errorf("audio track %+v", got)
+			}
+			requireContinuous(t, r, media.Video)
+			requireContinuous(t, r, media.Audio)
+			if n := len(r.Starts()); n != 1 {
+				t.Errorf("tracks were announced %d times", n)
+			}
+		})
+	}
+}
+
+// requireContinuous demands that decode times grow, and that no step is longer
+// than three frames, over seams as well.
+func requireContinuous(t *testing.T, r *sourcetest.Recorder, kind media.Kind) {
+	t.Helper()
+	track := r.Track(t, kind)
+	samples := r.Samples(kind)
+	for i := 1; i < len(samples); i++ {
+		limit := max(3*int64(samples[i-1].Duration), media.Ticks(90*time.Millisecond, track.Timescale))
+		if step := samples[i].DTS - samples[i-1].DTS; step <= 0 || step > limit {
+			t.Errorf("%v %d: decode time goes from %d to %d", kind, i, samples[i-1].DTS, samples[i].DTS)
+		}
+	}
+	if !samples[0].Keyframe {
+		t.Errorf("the first sample of %v is no keyframe", kind)
+	}
+}
+
+func TestUnplayableFilesSayWhy(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "film.mp4")
+	if err := os.WriteFile(text, []byte("This is a plain text that calls itself a film.\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	noise := filepath.Join(dir, "noise.mp4")
+	if err := os.WriteFile(noise, []byte("\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2 and nothing of use behind it"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mediatest.RequireFFmpeg(t)
+	for _, c := range []struct {
+		path, want string
+		is         error
+	}{
+		{text, "text/plain", file.ErrNotMedia},
+		{noise, "read MP4", nil},
+		{filepath.Join(dir, "none.mp4"), "no such file", os.ErrNotExist},
+		{dir, "not a regular file", nil},
+	} {
+		_, err := sourcetest.Run(t, file.New(c.path, nil))
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s: %v, want %q", c.path, err, c.want)
+			continue
+		}
+		if c.is != nil && !errors.Is(err, c.is) {
+			t.Errorf("%s: %v is not %v", c.path, err, c.is)
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: more than one line: %v", c.path, err)
+		}
+	}
+}
