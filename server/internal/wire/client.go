@@ -83,8 +83,8 @@ type (
 	SubscribeStreams struct{ Enabled bool }
 )
 
-// Position is a place in a stream: PositionLive, PositionTime, PositionSequence
-// or PositionBehind.
+// Position is a place in a stream: PositionLive, PositionTime, PositionSequence,
+// PositionBehind or ResumePosition.
 type Position interface{ position() }
 
 // The positions.
@@ -147,3 +147,4 @@ func (PositionLive) position()     {}
 func (PositionTime) position()     {}
 func (PositionSequence) position() {}
 func (PositionBehind) position()   {}
+func (ResumePosition) position()   {}

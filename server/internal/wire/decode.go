@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/framewire/framewire/gen/go/framewire/v1"
+	"github.com/framewire/framewire/server/internal/media"
 )
 
 // Bounds of what a client may send, as the schema states them.
@@ -91,7 +92,7 @@ func (d *checker) size(field, value string, most int) string {
 }
 
 func (d *checker) streamName(field, name string) string {
-	if err := CheckStreamName(name); err != nil {
+	if err := media.CheckStreamName(name); err != nil {
 		d.fail(InvalidArgument, field, "%v", err)
 	}
 	return name

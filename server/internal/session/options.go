@@ -1,0 +1,63 @@
+package session
+
+import (
+	"cmp"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	DefaultHandshakeTimeout  = 10 * time.Second
+	DefaultIdleTimeout       = 60 * time.Second
+	DefaultMessageBytes      = 64 << 10
+	DefaultCommandBurst      = 40
+	DefaultCommandsPerSecond = 20
+	DefaultResumeWithin      = 3 * time.Second
+)
+
+// Options bounds sessions. The zero value of a field means its default.
+type Options struct {
+	// Server is the name and version that Welcome tells.
+	Server string
+
+	// HandshakeTimeout is how long a client may take to send Hello. Default
+	// 10 s.
+	HandshakeTimeout time.Duration
+
+	// IdleTimeout ends a session from which nothing came, answers to pings
+	// included. Default 60 s. Pings are sent after a third of it.
+	IdleTimeout time.Duration
+
+	// MessageBytes is the size above which a client's message is refused. Default
+	// 64 KiB. The connection must tell such messages; see Conn.
+	MessageBytes int
+
+	// CommandBurst commands may follow each other at once, and CommandsPerSecond
+	// for ever. Defaults 40 and 20.
+	CommandBurst, CommandsPerSecond int
+
+	// ResumeWithin is how far behind live a session that broke off may be for
+	// its resumption to go on where it stood. Default 3 s.
+	ResumeWithin time.Duration
+
+	// MaxSessions ends further sessions as overloaded. Default 0: no bound.
+	MaxSessions int
+
+	// MaxViewersPerStream refuses further play commands. Default 0: no bound.
+	MaxViewersPerStream int
+
+	// Ladder says when a viewer is too slow.
+	Ladder Ladder
+}
+
+func (o Options) withDefaults() Options {
+	o.Server = cmp.Or(o.Server, "framewire")
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, DefaultHandshakeTimeout)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, DefaultIdleTimeout)
+	o.MessageBytes = cmp.Or(o.MessageBytes, DefaultMessageBytes)
+	o.CommandBurst = cmp.Or(o.CommandBurst, DefaultCommandBurst)
+	o.CommandsPerSecond = cmp.Or(o.CommandsPerSecond, DefaultCommandsPerSecond)
+	o.ResumeWithin = cmp.Or(o.ResumeWithin, DefaultResumeWithin)
+	o.Ladder = o.Ladder.withDefaults()
+	return o
+}

@@ -1,0 +1,67 @@
+package session
+
+import "github.com/framewire/framewire/server/internal/media"
+
+// Bounds of one viewer's control queue: enough for the answers to a burst of
+// commands. Whoever sends commands without reading answers is not read from
+// while the queue is full.
+const (
+	maxQueueMessages = 64
+	maxQueueBytes    = 256 << 10
+)
+
+// queue holds control messages until the next step.
+type queue struct {
+	messages []Message
+	bytes    int
+}
+
+func (q *queue) push(m Message) {
+	q.messages = append(q.messages, m)
+	q.bytes += len(m.Data)
+}
+
+func (q *queue) full() bool {
+	return len(q.messages) >= maxQueueMessages || q.bytes >= maxQueueBytes
+}
+
+// drain moves everything to b.
+func (q *queue) drain(b *Batch) {
+	for _, m := range q.messages {
+		b.add(m)
+	}
+	*q = queue{} // most viewers queue nothing for hours: hold no memory for it
+}
+
+// Bounds of one batch. A flush should neither hold much memory nor make a
+// command wait long behind it. At least one message always fits.
+const (
+	maxBatchMessages = 128
+	maxBatchBytes    = 256 << 10
+	readAhead        = 32
+)
+
+// Batch is the room in which a step gathers messages. It belongs to whoever
+// steps, and can be used for one viewer after the other.
+type Batch struct {
+	messages []Message
+	bytes    int
+	packets  [readAhead]*media.Packet
+}
+
+func (b *Batch) add(m Message) {
+	b.messages = append(b.messages, m)
+	b.bytes += len(m.Data)
+}
+
+func (b *Batch) full() bool {
+	return len(b.messages) >= maxBatchMessages || b.bytes >= maxBatchBytes
+}
+
+// reset forgets the messages, so that nothing keeps their memory.
+func (b *Batch) reset() {
+	clear(b.messages)
+	clear(b.packets[:])
+	b.messages = b.messages[:0]
+	b.bytes = 0
+}

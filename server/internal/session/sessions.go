@@ -1,0 +1,154 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// Sessions are the viewers of a server. Its methods may be called from any
+// goroutine.
+type Sessions struct {
+	hub  Hub
+	opts Options
+	log  *slog.Logger
+	list directory
+
+	mu      sync.Mutex
+	viewers map[string]*Viewer
+	closing *closing // set once Drain has begun
+	gone    sync.Cond
+}
+
+// closing is how sessions are ended, those that are still to come included.
+type closing struct {
+	reason wire.GoodbyeReason
+	spread time.Duration
+}
+
+// New returns an empty set of sessions on the streams of hub.
+func New(hub Hub, opts Options, log *slog.Logger) *Sessions {
+	s := &Sessions{
+		hub:     hub,
+		opts:    opts.withDefaults(),
+		log:     log,
+		list:    directory{hub: hub},
+		viewers: make(map[string]*Viewer),
+	}
+	s.gone.L = &s.mu
+	return s
+}
+
+// Peer is what is known of a client before it says anything.
+type Peer struct {
+	// Address is the client's network address, for logs and the console.
+	Address  string
+	Encoding wire.Encoding
+	// Play is a stream to start after the handshake, when Hello does not resume
+	// another; or empty.
+	Play string
+}
+
+// Serve runs one session to its end, with conn closed and no goroutine left, and
+// returns why it ended.
+func (s *Sessions) Serve(conn Conn, peer Peer) wire.GoodbyeReason {
+	v := newViewer(s, conn, peer)
+	s.add(v)
+	defer s.remove(v)
+	s.log.Debug("session opened", "session", v.id, "address", peer.Address, "subprotocol", peer.Encoding)
+	reason := v.run()
+	s.log.Debug("session ended", "session", v.id, "reason", reason, "after", time.Since(v.opened))
+	return reason
+}
+
+// add registers v, or lets it begin with its end.
+func (s *Sessions) add(v *Viewer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing != nil:
+		v.Goodbye(s.closing.goodbye(0, 1))
+	case s.opts.MaxSessions > 0 && len(s.viewers) >= s.opts.MaxSessions:
+		v.Goodbye(wire.Goodbye{
+			Reason:     wire.GoodbyeOverloaded,
+			RetryAfter: overloadRetry,
+			Message:    "The server has as many viewers as it may. Please come back later.",
+		})
+	}
+	s.viewers[v.id] = v
+}
+
+// overloadRetry is when a refused client may ask again: late enough to be no
+// load of its own.
+const overloadRetry = 15 * time.Second
+
+func (s *Sessions) remove(v *Viewer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.viewers, v.id)
+	s.gone.Broadcast()
+}
+
+// Lookup returns the session with that ID, or nil.
+func (s *Sessions) Lookup(id string) *Viewer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.viewers[id]
+}
+
+// All returns the sessions, the oldest first.
+func (s *Sessions) All() []*Viewer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*Viewer, 0, len(s.viewers))
+	for _, v := range s.viewers {
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b *Viewer) int {
+		return cmp.Or(a.opened.Compare(b.opened), cmp.Compare(a.id, b.id))
+	})
+	return all
+}
+
+// Drain ends all sessions with the reason, those included that come while it
+// runs and afterwards, and waits until they are gone or ctx is done. Clients are
+// asked to come back at times spread over the given span.
+func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread time.Duration) error {
+	all := s.All()
+	s.mu.Lock()
+	s.closing = &closing{reason, spread}
+	s.mu.Unlock()
+	for i, v := range s.All() {
+		v.Goodbye(s.closing.goodbye(i, len(all)))
+	}
+	stop := context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.gone.Broadcast()
+	})
+	defer stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.viewers) > 0 && ctx.Err() == nil {
+		s.gone.Wait()
+	}
+	return ctx.Err()
+}
+
+// goodbye is that of the i-th of n sessions.
+func (c *closing) goodbye(i, n int) wire.Goodbye {
+	g := wire.Goodbye{Reason: c.reason, Message: "The server is shutting down."}
+	if c.reason == wire.Restarting {
+		g.Message = "The server restarts and will be back in a moment."
+		g.RetryAfter = c.spread * time.Duration(min(i, n)+1) / time.Duration(n+1)
+	}
+	return g
+}
+
+func newID() string { return rand.Text()[:16] }

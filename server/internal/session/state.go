@@ -1,0 +1,79 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// state returns what the server holds of the session, and whether that is other
+// than what was told last; if so it counts as told. The caller holds mu.
+func (v *Viewer) state() (wire.State, bool) {
+	s := v.present()
+	changed := !sameState(&s, &v.told)
+	if changed {
+		v.told = s
+	}
+	return s, changed
+}
+
+func (v *Viewer) present() wire.State {
+	p := &v.play
+	s := wire.State{
+		Stream:      p.name,
+		Playback:    p.mode(),
+		Settings:    v.settings,
+		Degradation: v.climb.rung.degradation(),
+		Live:        p.live,
+	}
+	if p.cursor != nil {
+		s.Video, s.Audio, s.Undecodable = p.video, p.audio, p.undecodable
+		s.Position = p.position()
+	}
+	if p.stream != nil {
+		s.WindowStart, s.WindowEnd, _ = p.stream.Range()
+	}
+	return s
+}
+
+func sameState(a, b *wire.State) bool {
+	return a.Stream == b.Stream && a.Playback == b.Playback && a.Settings == b.Settings &&
+		a.Video == b.Video && a.Audio == b.Audio && a.Degradation == b.Degradation &&
+		a.Live == b.Live && slices.Equal(a.Undecodable, b.Undecodable)
+}
+
+// Snapshot is what an operator may know of a session.
+type Snapshot struct {
+	ID, Address               string
+	ClientName, ClientVersion string // empty before the handshake
+	Opened                    time.Time
+	State                     wire.State
+	Report                    wire.Report
+	ReportedAt                time.Time // zero before the first report
+	// Lag is how much media waits on the server to be sent.
+	Lag time.Duration
+	// Bytes and Fragments have been handed to the connection.
+	Bytes, Fragments uint64
+}
+
+// Snapshot returns the session's figures of the moment.
+func (v *Viewer) Snapshot() Snapshot {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := Snapshot{
+		ID:         v.id,
+		Address:    v.peer.Address,
+		Opened:     v.opened,
+		State:      v.present(),
+		Report:     v.report,
+		ReportedAt: v.reportedAt,
+		Lag:        v.lag(),
+		Bytes:      v.play.bytes,
+		Fragments:  v.play.fragments,
+	}
+	if v.hello != nil {
+		s.ClientName, s.ClientVersion = v.hello.ClientName, v.hello.ClientVersion
+	}
+	return s
+}

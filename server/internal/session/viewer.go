@@ -1,0 +1,278 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// Viewer is one session.
+type Viewer struct {
+	// Static.
+	host   *Sessions
+	conn   Conn
+	peer   Peer
+	id     string
+	opened time.Time
+	wake   chan struct{} // capacity 1: a step has something to do
+
+	seen     atomic.Int64 // when something last came from the client, Unix nanoseconds
+	inFlight atomic.Int64 // time of media in the batch that is being sent, nanoseconds
+
+	// Of the goroutine that receives.
+	commands bucket
+
+	// Of whoever steps.
+	out outbound
+
+	mu sync.Mutex
+	// Guarded by mu.
+	hello      *wire.Hello // nil before the handshake
+	settings   wire.Settings
+	play       playback
+	climb      climber
+	told       wire.State // as sent last
+	report     wire.Report
+	reportedAt time.Time
+	queue      queue
+	room       sync.Cond // the queue was drained, or the session ends
+	subscribed bool      // to the list of streams
+	listed     *list     // as sent last
+	listedAt   time.Time
+	directives map[uint32]chan<- *wire.Error
+	directive  uint32        // ID of the last one
+	goodbye    *wire.Goodbye // set once, when the session is to end
+	left       bool          // nothing more can be received
+}
+
+func newViewer(host *Sessions, conn Conn, peer Peer) *Viewer {
+	v := &Viewer{
+		host:     host,
+		conn:     conn,
+		peer:     peer,
+		id:       newID(),
+		opened:   time.Now(),
+		wake:     make(chan struct{}, 1),
+		commands: bucket{burst: float64(host.opts.CommandBurst), rate: float64(host.opts.CommandsPerSecond)},
+	}
+	v.room.L = &v.mu
+	v.seen.Store(v.opened.UnixNano())
+	return v
+}
+
+// ID identifies the session.
+func (v *Viewer) ID() string { return v.id }
+
+// run serves the session to its end and returns why it ended.
+func (v *Viewer) run() wire.GoodbyeReason {
+	var driver sync.WaitGroup
+	driver.Go(v.drive)
+	v.receive()
+	driver.Wait()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.play.drop()
+	for id, answer := range v.directives {
+		delete(v.directives, id)
+		close(answer)
+	}
+	if v.goodbye != nil {
+		return v.goodbye.Reason
+	}
+	return wire.ClientLeft
+}
+
+// Goodbye ends the session; of several, the first counts.
+func (v *Viewer) Goodbye(g wire.Goodbye) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.endLocked(g)
+}
+
+func (v *Viewer) endLocked(g wire.Goodbye) {
+	if v.goodbye == nil {
+		v.goodbye = &g
+	}
+	v.room.Broadcast()
+	v.signal()
+}
+
+// signal makes the driver step.
+func (v *Viewer) signal() {
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
+}
+
+// receive handles what the client sends until it leaves.
+func (v *Viewer) receive() {
+	defer func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.left = true
+		v.signal()
+	}()
+	for {
+		data, text, err := v.conn.Receive()
+		now := time.Now()
+		v.seen.Store(now.UnixNano())
+		switch {
+		case errors.Is(err, ErrMessageTooLarge):
+			v.refuse(0, &wire.Error{
+				Code:    wire.MessageTooLarge,
+				Message: fmt.Sprintf("message of more than %d bytes", v.host.opts.MessageBytes),
+			})
+		case errors.Is(err, ErrMessageFlood):
+			v.Goodbye(wire.Goodbye{Reason: wire.GoodbyeTooLarge, Message: "A message was far larger than Limits.max_message_bytes."})
+			return
+		case err != nil:
+			return
+		case text != v.peer.Encoding.Text():
+			v.refuse(0, wrongFrame(v.peer.Encoding))
+		default:
+			v.handle(data, now)
+		}
+		if !v.awaitRoom() {
+			return
+		}
+	}
+}
+
+func wrongFrame(e wire.Encoding) *wire.Error {
+	kind := "binary"
+	if e.Text() {
+		kind = "text"
+	}
+	return &wire.Error{
+		Code:    wire.WrongFrameType,
+		Message: fmt.Sprintf("in the subprotocol %v a client sends %s messages", e, kind),
+	}
+}
+
+// awaitRoom keeps a client that does not read answers from asking for more.
+func (v *Viewer) awaitRoom() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for v.queue.full() && v.goodbye == nil && !v.left {
+		v.room.Wait()
+	}
+	return !v.left
+}
+
+// handle takes one message.
+func (v *Viewer) handle(data []byte, now time.Time) {
+	m, err := v.peer.Encoding.Decode(data)
+	if err != nil {
+		var d *wire.DecodeError
+		if errors.As(err, &d) {
+			v.refuse(d.ID, d.Err)
+		}
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.goodbye != nil {
+		return
+	}
+	switch m := m.(type) {
+	case nil: // of a newer client
+	case wire.Hello:
+		v.welcome(m, now)
+	case wire.Command:
+		v.command(m, now)
+	case wire.Ping:
+		v.send(wire.Pong{ClientTime: m.ClientTime, Received: now.UnixMicro(), Sent: time.Now().UnixMicro()})
+	case wire.Report:
+		v.report, v.reportedAt = m, now
+	case wire.DirectiveResult:
+		if answer, ok := v.directives[m.ID]; ok {
+			delete(v.directives, m.ID)
+			answer <- m.Err
+			close(answer)
+		}
+	}
+}
+
+// welcome opens the session.
+func (v *Viewer) welcome(h wire.Hello, now time.Time) {
+	if v.hello != nil {
+		v.send(wire.Result{Err: &wire.Error{Code: wire.AlreadyWelcome, Field: "hello", Message: "hello opens a session once"}})
+		return
+	}
+	if h.Version != wire.ProtocolVersion {
+		v.endLocked(wire.Goodbye{
+			Reason:  wire.UnsupportedVersion,
+			Message: fmt.Sprintf("This server speaks version %d of the protocol, the client version %d.", wire.ProtocolVersion, h.Version),
+		})
+		return
+	}
+	v.hello = &h
+	v.settings = h.Settings
+	opts := &v.host.opts
+	v.send(wire.Welcome{
+		SessionID: v.id,
+		Server:    opts.Server,
+		Time:      time.Now(),
+		Limits: wire.Limits{
+			MessageBytes:      opts.MessageBytes,
+			CommandBurst:      opts.CommandBurst,
+			CommandsPerSecond: opts.CommandsPerSecond,
+			IdleTimeout:       opts.IdleTimeout,
+		},
+	})
+	switch {
+	case h.Resume != nil:
+		v.play.choose(h.Resume.Stream, *h.Resume)
+		v.play.paused = h.Resume.Paused
+		v.open(now)
+	case v.peer.Play != "":
+		v.play.choose(v.peer.Play, wire.PositionLive{})
+		v.open(now)
+	default:
+		v.sendState()
+	}
+}
+
+// refuse answers a message that was not carried out.
+func (v *Viewer) refuse(id uint32, err *wire.Error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.send(wire.Result{ID: id, Err: err})
+}
+
+// send queues a message for the next step. The caller holds mu.
+func (v *Viewer) send(m wire.ServerMessage) {
+	v.queue.push(Message{Data: v.peer.Encoding.Encode(m), Text: v.peer.Encoding.Text()})
+	v.signal()
+}
+
+// sendState queues the state when it reads differently from what was sent last.
+// The caller holds mu.
+func (v *Viewer) sendState() {
+	if s, changed := v.state(); changed {
+		v.send(s)
+	}
+}
+
+// bucket is a token bucket.
+type bucket struct {
+	burst, rate float64
+	used        float64
+	last        time.Time
+}
+
+// take reports whether one more is allowed.
+func (b *bucket) take(now time.Time) bool {
+	b.used = max(0, b.used-b.rate*now.Sub(b.last).Seconds())
+	b.last = now
+	if b.used+1 > b.burst {
+		return false
+	}
+	b.used++
+	return true
+}

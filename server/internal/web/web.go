@@ -1,0 +1,134 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/hub"
+	"github.com/framewire/framewire/server/internal/session"
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// Options are what a Server needs. Hub is required.
+type Options struct {
+	Hub *hub.Hub
+
+	// Sessions bounds the viewers.
+	Sessions session.Options
+
+	// Pages holds index.html, watch.html, embed.html, player.js and assets/.
+	// Nil: the server has no pages.
+	Pages fs.FS
+
+	// Origins are patterns (path.Match) of the hosts whose pages may open a
+	// session, besides the server's own; "*" for all. With "://" in it, a
+	// pattern is matched against scheme and host.
+	Origins []string
+
+	// FrameAncestors are the sources (of Content-Security-Policy) that may show
+	// /embed in a frame. Default: all.
+	FrameAncestors []string
+
+	// File returns the file behind a stream, or "" when it has none that may be
+	// given out. Nil: no stream has.
+	File func(stream string) string
+
+	// FFmpeg is the program that makes pictures of keyframes. Default "ffmpeg".
+	FFmpeg string
+
+	// Ready returns why the server is not ready to serve, or nil. Nil: it is.
+	Ready func() error
+
+	// Log takes what an operator should know. Default slog.Default.
+	Log *slog.Logger
+}
+
+// Server is the HTTP side of Framewire.
+type Server struct {
+	opts         Options
+	messageBytes int
+	log          *slog.Logger
+	sessions     *session.Sessions
+	mux          *http.ServeMux
+	running      sync.WaitGroup // sessions
+	ctx          context.Context
+	stop         context.CancelFunc // of everything but sessions
+}
+
+// New returns a Server. It serves until Drain.
+func New(opts Options) *Server {
+	opts.FFmpeg = cmp.Or(opts.FFmpeg, "ffmpeg")
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	opts.Sessions.MessageBytes = cmp.Or(opts.Sessions.MessageBytes, session.DefaultMessageBytes)
+	s := &Server{
+		opts:         opts,
+		messageBytes: opts.Sessions.MessageBytes,
+		log:          opts.Log,
+		sessions:     session.New(streams{opts.Hub}, opts.Sessions, opts.Log),
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.routes()
+	return s
+}
+
+func (s *Server) routes() {
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("GET /ws", s.serveProtocol)
+}
+
+// ServeHTTP is http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Sessions returns the viewers.
+func (s *Server) Sessions() *session.Sessions { return s.sessions }
+
+// Bounds of HTTP connections: time for the request's header, and between
+// requests.
+const (
+	headerTimeout = 10 * time.Second
+	keepAlive     = 2 * time.Minute
+	maxHeader     = 32 << 10
+)
+
+// HTTPServer returns an http.Server that serves s, to be given a listener made
+// with Listen.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ConnContext:       ConnContext,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       keepAlive,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Drain ends all that goes on for ever: sessions with the reason, the clients
+// asked to come back at times spread over the given span, and HTTP streams. It
+// returns when all are gone or ctx is done.
+func (s *Server) Drain(ctx context.Context, reason wire.GoodbyeReason, spread time.Duration) error {
+	s.stop()
+	if err := s.sessions.Drain(ctx, reason, spread); err != nil {
+		return fmt.Errorf("drain sessions: %w", err)
+	}
+	s.running.Wait()
+	return nil
+}
+
+// explain answers with plain text.
+func explain(w http.ResponseWriter, status int, format string, args ...any) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, format+"\n", args...)
+}

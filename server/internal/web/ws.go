@@ -1,0 +1,109 @@
+package web
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/session"
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// serveProtocol opens a session on /ws.
+func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		explain(w, http.StatusUpgradeRequired, "This is the address of Framewire's protocol. Open it as a WebSocket with one of the subprotocols %s.", offered())
+		return
+	}
+	if !offersSubprotocol(r) {
+		explain(w, http.StatusBadRequest, "Open the WebSocket with one of the subprotocols %s; the request offers %q.",
+			offered(), r.Header.Values("Sec-WebSocket-Protocol"))
+		return
+	}
+	play := r.URL.Query().Get("stream")
+	if play != "" {
+		if err := media.CheckStreamName(play); err != nil {
+			explain(w, http.StatusBadRequest, "The parameter stream is wrong: %v.", err)
+			return
+		}
+	}
+	hj := &hijacker{ResponseWriter: w, own: connOf(r.Context())}
+	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
+		Subprotocols:   wire.Subprotocols(),
+		OriginPatterns: s.opts.Origins,
+	})
+	if err != nil {
+		s.log.Debug("WebSocket refused", "address", r.RemoteAddr, "error", err)
+		return
+	}
+	ws.SetReadLimit(-1) // socket has its own, which a session survives
+	encoding, _ := wire.EncodingOf(strings.ToLower(ws.Subprotocol()))
+	conn := &socket{ws: ws, net: hj.conn, gather: hj.own, limit: s.messageBytes}
+	peer := session.Peer{Address: r.RemoteAddr, Encoding: encoding, Play: play}
+	if conn.gather != nil {
+		conn.gather.Gather()
+	}
+	// Returning lets go of the request and of net/http's buffers and stack, which
+	// are larger than all else that a viewer needs.
+	s.running.Go(func() { s.sessions.Serve(conn, peer) })
+}
+
+func offered() string { return strings.Join(wire.Subprotocols(), " and ") }
+
+func offersSubprotocol(r *http.Request) bool {
+	for _, header := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for name := range strings.SplitSeq(header, ",") {
+			if _, ok := wire.EncodingOf(strings.ToLower(strings.TrimSpace(name))); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Sizes of the buffers between the WebSocket library and the network. Control
+// frames and the headers of data frames fit the first whole; everything else
+// passes by a buffer that is too small for it. Clients send little.
+const (
+	writeBuffer = 160
+	readBuffer  = 512
+)
+
+// hijacker keeps hold of the connection that the WebSocket library takes over,
+// and gives it smaller buffers where Conn does the buffering.
+type hijacker struct {
+	http.ResponseWriter
+	own  *Conn
+	conn net.Conn
+}
+
+// Hijack is http.Hijacker.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	hj, ok := h.ResponseWriter.(http.Hijacker)
+	if !ok {
+		return nil, nil, errors.New("the connection cannot be taken over; is this HTTP/2?")
+	}
+	conn, rw, err := hj.Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("take over the connection: %w", err)
+	}
+	h.conn = conn
+	if h.own == nil || net.Conn(h.own) != conn { // with TLS in between, records should be large
+		return conn, rw, nil
+	}
+	// What has been read already has to be in the new reader's buffer.
+	early := rw.Reader.Buffered()
+	r := bufio.NewReaderSize(rw.Reader, max(readBuffer, early))
+	if _, err := r.Peek(early); err != nil {
+		return nil, nil, fmt.Errorf("take over the connection: %w", err)
+	}
+	return conn, bufio.NewReadWriter(r, bufio.NewWriterSize(conn, writeBuffer)), nil
+}
