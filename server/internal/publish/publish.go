@@ -114,8 +114,9 @@ var (
 	// ErrSilent: no media came for too long.
 	ErrSilent = errors.New("no media came for too long")
 
-	// ErrLimit: bitrate, picture size or number of tracks exceed what is allowed.
-	ErrLimit = errors.New("the media exceed a limit of this server")
+	// ErrLimit: bitrate, picture size, number of tracks or of messages exceed what
+	// is allowed.
+	ErrLimit = errors.New("a limit of this server is exceeded")
 
 	// ErrUnsupported: a codec or a feature that cannot be carried.
 	ErrUnsupported = errors.New("the media are of a kind that this server does not carry")
