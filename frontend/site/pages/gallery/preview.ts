@@ -1,6 +1,6 @@
 // The stream itself in a card, while the pointer or the focus rests on it.
 
-import { type StreamName, socketUrl } from "../lib/stream-name.ts";
+import { type StreamName, socketUrl } from "../../lib/stream-name.ts";
 
 /** Registers <framewire-video>. Not a part of this page's scripts: most visits never need it. */
 const PLAYER = "/player.js";

@@ -1,7 +1,7 @@
 // The dialog with the ways to show a stream elsewhere.
 
-import { snippet } from "../lib/copy.ts";
-import { h, icon } from "../lib/dom.ts";
+import { snippet } from "../../lib/copy.ts";
+import { h, icon } from "../../lib/dom.ts";
 import {
   DEFAULT_OPTIONS,
   type EmbedOptions,
@@ -10,8 +10,8 @@ import {
   iframeSnippet,
   mp4Url,
   videoSnippet,
-} from "../lib/embed-options.ts";
-import { type StreamName, watchPath } from "../lib/stream-name.ts";
+} from "../../lib/embed-options.ts";
+import { type StreamName, watchPath } from "../../lib/stream-name.ts";
 
 /** Choices of latency; each is a wish, and the player keeps as near to it as the network lets it. */
 const LATENCIES: readonly (readonly [value: string, label: string])[] = [

@@ -1,20 +1,19 @@
 // One stream in the gallery.
 
-import { h, icon, setText } from "../lib/dom.ts";
-import { formatBitrate, formatSpan, formatViewers } from "../lib/format.ts";
-import { thumbnailPath, watchPath } from "../lib/stream-name.ts";
-import { describeStatus, type Stream } from "../lib/streams.ts";
-import { Thumbnail } from "../lib/thumbnail.ts";
+import { h, icon, setText } from "../../lib/dom.ts";
+import { formatBitrate, formatSpan, formatViewers } from "../../lib/format.ts";
+import { thumbnailPath, watchPath } from "../../lib/stream-name.ts";
+import { describeStatus, type Stream } from "../../lib/streams.ts";
+import { Thumbnail } from "../../lib/thumbnail.ts";
 import { Preview } from "./preview.ts";
 
 /** A card: a picture that renews itself, and what is known of the stream. */
 export class Card {
   readonly element: HTMLLIElement;
-  readonly #link: HTMLAnchorElement;
   readonly #status = h("span", { class: "badge" });
   readonly #viewers = h("span", { class: "badge" });
   readonly #viewerCount = h("span");
-  readonly #placeholder = h("span", { class: "card-placeholder" }, icon("pulse"), icon("offline"));
+  readonly #viewerWord = h("span", { class: "visually-hidden" });
   readonly #facts = h("span", { class: "card-facts" });
   readonly #thumbnail: Thumbnail;
   readonly #preview: Preview;
@@ -22,27 +21,28 @@ export class Card {
 
   constructor(stream: Stream) {
     this.#stream = stream;
-    this.#viewers.append(icon("eye"), this.#viewerCount);
+    this.#viewers.append(icon("eye"), this.#viewerCount, this.#viewerWord);
     const picture = h(
       "span",
       { class: "card-picture" },
-      this.#placeholder,
-      h("span", { class: "card-badges", "aria-hidden": "true" }, this.#status, this.#viewers),
+      h("span", { class: "card-placeholder" }, icon("pulse"), icon("offline")),
+      h("span", { class: "card-badges" }, this.#status, this.#viewers),
     );
-    this.#link = h(
+    // The name comes first for those who listen, and below for those who look.
+    const link = h(
       "a",
       { href: watchPath(stream.name) },
-      picture,
       h(
         "span",
         { class: "card-text" },
         h("strong", { class: "card-name", title: stream.name }, stream.name),
         this.#facts,
       ),
+      picture,
     );
-    this.element = h("li", { class: "card" }, this.#link);
+    this.element = h("li", { class: "card" }, link);
     this.#thumbnail = new Thumbnail(picture, thumbnailPath(stream.name));
-    this.#preview = new Preview(this.#link, picture, stream.name);
+    this.#preview = new Preview(link, picture, stream.name);
     this.update(stream);
   }
 
@@ -54,7 +54,9 @@ export class Card {
     this.#status.setAttribute("data-status", stream.status);
     setText(this.#status, describeStatus(stream));
     this.#viewers.hidden = !live;
-    setText(this.#viewerCount, stream.viewers.toLocaleString("en"));
+    const [count = "", word = ""] = formatViewers(stream.viewers).split(" ");
+    setText(this.#viewerCount, count);
+    setText(this.#viewerWord, ` ${word}`);
     this.#thumbnail.live = live;
     this.#preview.enabled = live;
     this.#describe();
@@ -77,9 +79,6 @@ export class Card {
     if (shown.length !== facts.length || facts.some((fact, i) => fact !== shown[i])) {
       this.#facts.replaceChildren(...facts.map((fact) => h("span", {}, fact)));
     }
-    const { name, status, viewers } = this.#stream;
-    const said = status === "live" ? ["live", formatViewers(viewers), ...facts] : facts;
-    this.#link.setAttribute("aria-label", [name, ...said].join(", "));
   }
 
   #factsAt(now: number): readonly string[] {

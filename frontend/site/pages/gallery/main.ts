@@ -1,11 +1,11 @@
 // The page /: the streams of this server, and how to publish one.
 
 import { connect } from "@framewire/player/client";
-import { byId, setText } from "../lib/dom.ts";
-import { formatViewers } from "../lib/format.ts";
-import { showLink } from "../lib/link.ts";
-import { type StreamName, socketUrl } from "../lib/stream-name.ts";
-import { followStreams, type Stream } from "../lib/streams.ts";
+import { byId, setText } from "../../lib/dom.ts";
+import { formatViewers } from "../../lib/format.ts";
+import { showLink } from "../../lib/link.ts";
+import { type StreamName, socketUrl } from "../../lib/stream-name.ts";
+import { followStreams, type Stream } from "../../lib/streams.ts";
 import { Card } from "./card.ts";
 import { hostOf, showPublishHelp } from "./publish.ts";
 

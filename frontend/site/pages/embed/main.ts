@@ -1,8 +1,8 @@
 // The page /embed/{stream}: the player alone, for iframes.
 
-import { parseEmbedOptions } from "../lib/embed-options.ts";
-import { setUpPlayer } from "../lib/player.ts";
-import { streamOfPath } from "../lib/stream-name.ts";
+import { parseEmbedOptions } from "../../lib/embed-options.ts";
+import { setUpPlayer } from "../../lib/player.ts";
+import { streamOfPath } from "../../lib/stream-name.ts";
 
 const stream = streamOfPath(location.pathname, "/embed/");
 const player = document.querySelector("framewire-player");

@@ -1,10 +1,10 @@
 // The other streams of the server, beside the player.
 
-import { h, setText } from "../lib/dom.ts";
-import { formatViewers } from "../lib/format.ts";
-import { type StreamName, thumbnailPath, watchPath } from "../lib/stream-name.ts";
-import { describeStatus, type Stream } from "../lib/streams.ts";
-import { Thumbnail } from "../lib/thumbnail.ts";
+import { h, setText } from "../../lib/dom.ts";
+import { formatViewers } from "../../lib/format.ts";
+import { type StreamName, thumbnailPath, watchPath } from "../../lib/stream-name.ts";
+import { describeStatus, type Stream } from "../../lib/streams.ts";
+import { Thumbnail } from "../../lib/thumbnail.ts";
 
 interface Entry {
   readonly element: HTMLLIElement;

@@ -1,13 +1,13 @@
 // The page /watch/{stream}: the player, and what belongs to one stream.
 
 import type { PlayerStatus, StreamInfo } from "@framewire/player";
-import { byId, h, icon, setText } from "../lib/dom.ts";
-import { DEFAULT_OPTIONS } from "../lib/embed-options.ts";
-import { formatBitrate, formatSpan, formatViewers } from "../lib/format.ts";
-import { showLink } from "../lib/link.ts";
-import { onSession, type Player, setUpPlayer } from "../lib/player.ts";
-import { type StreamName, streamOfPath } from "../lib/stream-name.ts";
-import { describeStatus, type Link, type Stream, summarize } from "../lib/streams.ts";
+import { byId, h, icon, setText } from "../../lib/dom.ts";
+import { DEFAULT_OPTIONS } from "../../lib/embed-options.ts";
+import { formatBitrate, formatSpan, formatViewers } from "../../lib/format.ts";
+import { showLink } from "../../lib/link.ts";
+import { onSession, type Player, setUpPlayer } from "../../lib/player.ts";
+import { type StreamName, streamOfPath } from "../../lib/stream-name.ts";
+import { describeStatus, type Link, type Stream, summarize } from "../../lib/streams.ts";
 import { Others } from "./others.ts";
 
 const player: Player = byId("player", HTMLElement);

@@ -1,9 +1,9 @@
 // How to put video on this server. Every way is an entry of WAYS; a new one
 // needs nothing but its steps.
 
-import { snippet } from "../lib/copy.ts";
-import { h, type IconName, icon } from "../lib/dom.ts";
-import { tabs } from "../lib/tabs.ts";
+import { snippet } from "../../lib/copy.ts";
+import { h, type IconName, icon } from "../../lib/dom.ts";
+import { tabs } from "../../lib/tabs.ts";
 
 /** Where this server is, for commands that are right when they are copied. */
 export interface Host {
