@@ -1,0 +1,51 @@
+import type { Millis, Moment, Seconds } from "../units.ts";
+
+const window: Millis = 10_000;
+/** Enough for ten seconds of 60 frames a second. */
+const maxSamples = 600;
+/** With fewer samples the percentile says nothing. */
+const minSamples = 20;
+
+interface Sample {
+  readonly at: Moment;
+  /** Arrival minus media time; its origin is arbitrary. */
+  readonly delay: Millis;
+}
+
+/**
+ * How unevenly the fragments of one track arrive: the 99th percentile of how
+ * much later they came than the promptest of the last ten seconds.
+ */
+export class Jitter {
+  #samples: Sample[] = [];
+  /** While a group is caught up with, when its last fragment came. */
+  #burst: Moment | undefined = Number.POSITIVE_INFINITY;
+
+  /** mediaTime is where the fragment ends, duration its length. */
+  add(at: Moment, mediaTime: Seconds, duration: Seconds): void {
+    if (this.#burst !== undefined) {
+      // What the server had at hand comes at once, and says nothing of jitter.
+      const paced = at - this.#burst > duration * 500;
+      this.#burst = paced ? undefined : at;
+      if (!paced) return;
+    }
+    this.#samples.push({ at, delay: at - mediaTime * 1000 });
+    const oldest = at - window;
+    if (this.#samples.length > maxSamples || (this.#samples[0]?.at ?? at) < oldest - 1000) {
+      this.#samples = this.#samples.filter((s) => s.at >= oldest).slice(-maxSamples);
+    }
+  }
+
+  /** Forgets all; what comes next is not comparable. */
+  reset(): void {
+    this.#samples = [];
+    this.#burst = Number.POSITIVE_INFINITY;
+  }
+
+  get p99(): Millis {
+    if (this.#samples.length < minSamples) return 0;
+    const delays = this.#samples.map((s) => s.delay).sort((a, b) => a - b);
+    const index = Math.min(delays.length - 1, Math.ceil(delays.length * 0.99) - 1);
+    return (delays[index] ?? 0) - (delays[0] ?? 0);
+  }
+}

@@ -1,0 +1,165 @@
+import type { Millis, Moment, Seconds } from "../units.ts";
+import type { Profile } from "./profile.ts";
+
+/** Gaps this near to the target are left alone. */
+const deadBand: Seconds = 0.03;
+/** Chasing ends this near to the target, so that it does not begin again at once. */
+const settled: Seconds = 0.008;
+/** Rate change for each second of error. */
+const gain = 0.5;
+/** Smaller steps of the rate are not worth disturbing the renderer. */
+const rateStep = 0.01;
+/** The gap is smoothed over this time: it is a sawtooth, one tooth a fragment. */
+const smoothing: Millis = 250;
+
+/** Farther behind than this, for as long as this, the playhead jumps. */
+const jumpError: Seconds = 1;
+const jumpAfter: Millis = 300;
+const jumpCooldown: Millis = 3_000;
+
+/** A chase has to bring this part of what its rate promises, or it is a runaway. */
+const minProgress = 0.3;
+const progressAfter: Millis = 2_500;
+const chaseCooldown: Millis = 8_000;
+
+/** What each stall adds to the target, and how much of that at most. */
+const stallStep: Seconds = 0.04;
+const maxStallGrowth: Seconds = 2;
+/** After this long without a stall, growth shrinks by half in every such time. */
+const calm: Millis = 15_000;
+
+export interface LiveInput {
+  readonly at: Moment;
+  /** Media ahead of the playhead that can be played. */
+  readonly gap: Seconds;
+  /** False while the element waits, seeks or is paused. */
+  readonly moving: boolean;
+  readonly sound: boolean;
+  /** The longest fragment of the tracks that play. */
+  readonly chunk: Seconds;
+  readonly jitter: Millis;
+  /** What a wanted latency leaves for the gap; undefined for automatic. */
+  readonly wanted: Seconds | undefined;
+}
+
+export interface LiveDecision {
+  readonly rate: number;
+  readonly target: Seconds;
+  /** Move the playhead to the target. */
+  readonly jump: boolean;
+  /** A chase was given up because the gap did not shrink. */
+  readonly gaveUp: boolean;
+}
+
+/**
+ * Keeps the playhead near the live edge: by playing a little faster or slower,
+ * and by a jump when it is far behind. A pure state machine; whoever owns it
+ * calls tick some twenty times a second.
+ */
+export class LiveControl {
+  readonly #profile: Profile;
+  #smoothed: Seconds | undefined;
+  #at: Moment = 0;
+  #rate = 1;
+  #farSince: Moment | undefined;
+  #jumpedAt: Moment = Number.NEGATIVE_INFINITY;
+  #chase: { since: Moment; gap: Seconds; expected: Seconds } | undefined;
+  #noChaseBefore: Moment = 0;
+  #growth: Seconds = 0;
+  #calmSince: Moment = 0;
+
+  constructor(profile: Profile) {
+    this.#profile = profile;
+  }
+
+  /** The gap without its sawtooth. */
+  get smoothedGap(): Seconds {
+    return this.#smoothed ?? 0;
+  }
+
+  /** Tells that playback ran dry. */
+  stalled(at: Moment): void {
+    this.#growth = Math.min(this.#growth + stallStep, maxStallGrowth);
+    this.#calmSince = at;
+    this.#reset();
+  }
+
+  /** Tells that the playhead was moved or the source changed: what was measured is void. */
+  moved(at: Moment): void {
+    this.#jumpedAt = at;
+    this.#reset();
+  }
+
+  tick(input: LiveInput): LiveDecision {
+    const target = this.#target(input);
+    const elapsed = Math.min(200, input.at - this.#at);
+    this.#at = input.at;
+    if (!input.moving) {
+      this.#reset();
+      return { rate: 1, target, jump: false, gaveUp: false };
+    }
+    const weight = this.#smoothed === undefined ? 1 : 1 - Math.exp(-elapsed / smoothing);
+    this.#smoothed = (this.#smoothed ?? 0) + weight * (input.gap - (this.#smoothed ?? 0));
+    const error = this.#smoothed - target;
+    if (this.#jumpIsDue(error, input.at)) {
+      this.moved(input.at);
+      return { rate: 1, target, jump: true, gaveUp: false };
+    }
+    const gaveUp = this.#watchChase(input.at, elapsed);
+    this.#rate = this.#nextRate(error, input);
+    return { rate: this.#rate, target, jump: false, gaveUp };
+  }
+
+  #reset(): void {
+    this.#smoothed = undefined;
+    this.#rate = 1;
+    this.#farSince = undefined;
+    this.#chase = undefined;
+  }
+
+  #target(input: LiveInput): Seconds {
+    if (input.at - this.#calmSince > calm) {
+      this.#growth = this.#growth < 0.005 ? 0 : this.#growth / 2;
+      this.#calmSince = input.at;
+    }
+    const floor = input.sound ? this.#profile.soundFloor : this.#profile.videoFloor;
+    const needed = Math.max(floor, 1.5 * input.chunk + input.jitter / 1000) + this.#growth;
+    return input.wanted === undefined ? needed : Math.max(floor, input.wanted);
+  }
+
+  #jumpIsDue(error: Seconds, at: Moment): boolean {
+    if (error < jumpError) {
+      this.#farSince = undefined;
+      return false;
+    }
+    this.#farSince ??= at;
+    return at - this.#farSince >= jumpAfter && at - this.#jumpedAt >= jumpCooldown;
+  }
+
+  /** Compares what the chase has brought with what its rate promised. */
+  #watchChase(at: Moment, elapsed: Millis): boolean {
+    const gap = this.#smoothed ?? 0;
+    if (this.#rate <= 1) {
+      this.#chase = undefined;
+      return false;
+    }
+    this.#chase ??= { since: at, gap, expected: 0 };
+    this.#chase.expected += (this.#rate - 1) * (elapsed / 1000);
+    if (at - this.#chase.since < progressAfter) return false;
+    const failed = this.#chase.gap - gap < minProgress * this.#chase.expected;
+    this.#chase = undefined;
+    if (failed) this.#noChaseBefore = at + chaseCooldown;
+    return failed;
+  }
+
+  #nextRate(error: Seconds, input: LiveInput): number {
+    const most = input.sound ? this.#profile.soundChase : this.#profile.videoChase;
+    if (most === 0 || input.at < this.#noChaseBefore) return 1;
+    if (Math.abs(error) < (this.#rate === 1 ? deadBand : settled)) return 1;
+    // It has crossed the target: done.
+    if (this.#rate !== 1 && Math.sign(error) !== Math.sign(this.#rate - 1)) return 1;
+    const wish = Math.max(-most, Math.min(most, gain * error));
+    const stepped = Math.sign(wish) * Math.max(rateStep, Math.round(Math.abs(wish) / rateStep) * rateStep);
+    return 1 + stepped;
+  }
+}

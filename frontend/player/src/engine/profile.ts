@@ -1,0 +1,61 @@
+import type { Seconds } from "../units.ts";
+
+/** What a browser's media pipeline can take; measured, see each figure. */
+export interface Profile {
+  readonly name: "chromium" | "firefox" | "safari";
+  /** The least media ahead of the playhead that plays without stalls. */
+  readonly videoFloor: Seconds;
+  /** The same with sound. */
+  readonly soundFloor: Seconds;
+  /** Where to start behind the edge: below it the renderer waits before it starts. */
+  readonly videoStart: Seconds;
+  readonly soundStart: Seconds;
+  /** The greatest deviation of the playback rate from 1, without and with sound; 0 for none. */
+  readonly videoChase: number;
+  readonly soundChase: number;
+}
+
+/**
+ * Chromium starts video with one decoded frame, and sound only with 200 ms
+ * decoded (media/renderers: the audio renderer's starting capacity). Started
+ * there, sound can be brought nearer by playing faster.
+ */
+const chromium: Profile = {
+  name: "chromium",
+  videoFloor: 0.05,
+  soundFloor: 0.12,
+  videoStart: 0.05,
+  soundStart: 0.22,
+  videoChase: 0.1,
+  soundChase: 0.05,
+};
+
+/** Firefox wants 250 ms ahead when the next frame is not decoded yet. */
+const firefox: Profile = {
+  name: "firefox",
+  videoFloor: 0.35,
+  soundFloor: 0.35,
+  videoStart: 0.35,
+  soundStart: 0.35,
+  videoChase: 0.1,
+  soundChase: 0.05,
+};
+
+/** Safari buffers anew when the rate changes, so it is never changed there. */
+const safari: Profile = {
+  name: "safari",
+  videoFloor: 0.5,
+  soundFloor: 0.5,
+  videoStart: 0.5,
+  soundStart: 0.5,
+  videoChase: 0,
+  soundChase: 0,
+};
+
+/** Picks the profile of the browser that sends this user agent string. */
+export function profileOf(userAgent: string): Profile {
+  if (/Firefox\//.test(userAgent)) return firefox;
+  // Every browser of iOS is WebKit, whatever it calls itself.
+  if (/Chrom(e|ium)\//.test(userAgent) && !/iP(hone|ad|od)/.test(userAgent)) return chromium;
+  return safari;
+}

@@ -1,0 +1,30 @@
+import { Host } from "./host.ts";
+import type { ToHost, ToPage } from "./messages.ts";
+
+/** The part of a dedicated worker's global scope that is used. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToHost>) => void) | null;
+  postMessage(message: ToPage | "ready", transfer: Transferable[]): void;
+}
+
+/** True in a dedicated worker. */
+export function inWorker(): boolean {
+  return (
+    typeof window === "undefined" && typeof (globalThis as { importScripts?: unknown }).importScripts === "function"
+  );
+}
+
+/** Serves one player from inside a worker. */
+export function serve(): void {
+  const scope = globalThis as unknown as WorkerScope;
+  let host: Host | undefined;
+  scope.onmessage = ({ data }) => {
+    if (data.type === "open") {
+      host?.close();
+      host = new Host(data.options, (message, transfer = []) => scope.postMessage(message, transfer));
+    } else {
+      host?.receive(data);
+    }
+  };
+  scope.postMessage("ready", []);
+}
