@@ -240,6 +240,8 @@ export class Controller {
         facts.resting = message.resting;
         this.setSound({ volume: message.session.volume, muted: message.session.muted });
         return this.update();
+      case "settings":
+        return this.setSound(message.settings);
       case "media":
         return this.#setMedia(message.media);
       case "range":

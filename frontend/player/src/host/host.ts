@@ -1,7 +1,7 @@
 import { FramewireClient } from "../client/client.ts";
 import type { Commands } from "../client/commands.ts";
 import { FramewireError } from "../client/errors.ts";
-import type { ConnectionState, SessionState, StreamInfo, Track } from "../client/types.ts";
+import type { ConnectionState, SessionState, Settings, StreamInfo, Track } from "../client/types.ts";
 import { Engine, type EngineEvents } from "../engine/engine.ts";
 import type { Kind } from "../engine/track.ts";
 import type { UndecodableTrack } from "../status.ts";
@@ -71,9 +71,6 @@ export class Host {
         return message.blocked ? this.#rest() : this.#wake();
       case "muted":
         return this.#post({ type: "recovery", recovery: { action: "mute", cause: message.cause, at: now() } });
-      case "settings":
-        this.#client.settings = message.settings;
-        return;
       case "token":
         this.#giveToken?.(message.token);
         return;
@@ -215,31 +212,35 @@ export class Host {
 
   /** While there is no server to ask, settings and pausing are this side's alone; Hello tells them later. */
   #keepForLater(call: CommandCall): boolean {
-    const session = this.#session;
-    if (!session) return false;
     switch (call.name) {
       case "pause":
       case "resume": {
         const paused = call.name === "pause";
+        if (!this.#session) return false;
         this.#client.setResumePaused(paused);
-        this.#sessionChanged({ ...session, playback: numberOf("Playback", paused ? "paused" : "playing") });
+        this.#sessionChanged({ ...this.#session, playback: numberOf("Playback", paused ? "paused" : "playing") });
         return true;
       }
       case "setMuted":
-        this.#client.settings = { muted: call.args[0] };
-        this.#sessionChanged({ ...session, muted: call.args[0] });
+        this.#set({ muted: call.args[0] });
         return true;
       case "setVolume":
-        this.#client.settings = { volume: call.args[0] };
-        this.#sessionChanged({ ...session, volume: call.args[0] });
+        this.#set({ volume: call.args[0] });
         return true;
       case "setLatencyTarget":
-        this.#client.settings = { latencyTargetMs: call.args[0] };
-        this.#sessionChanged({ ...session, latencyTargetMs: call.args[0] });
+        this.#set({ latencyTargetMs: call.args[0] });
         return true;
       default:
         return false;
     }
+  }
+
+  #set(settings: Partial<Settings>): void {
+    this.#client.settings = settings;
+    if (this.#session) return this.#sessionChanged({ ...this.#session, ...settings });
+    const now = this.#client.settings;
+    this.#wish(now.muted || now.volume === 0);
+    this.#post({ type: "settings", settings: now });
   }
 
   #setVisible(visible: boolean): void {

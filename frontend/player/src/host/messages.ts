@@ -29,7 +29,6 @@ export type ToHost =
   | { readonly type: "open"; readonly options: OpenOptions }
   | { readonly type: "close" }
   | { readonly type: "command"; readonly id: number; readonly call: CommandCall }
-  | { readonly type: "settings"; readonly settings: Partial<Settings> }
   | { readonly type: "token"; readonly token: string }
   | { readonly type: "playhead"; readonly sample: PlayheadSample }
   | { readonly type: "frame"; readonly frame: ShownFrame }
@@ -79,6 +78,8 @@ export type ToPage =
     }
   | { readonly type: "connection"; readonly state: ConnectionState }
   | { readonly type: "session"; readonly session: SessionState; readonly resting: boolean }
+  /** Settings that the first session begins with were changed before there was one. */
+  | { readonly type: "settings"; readonly settings: Settings }
   | { readonly type: "media"; readonly media: MediaInfo }
   | { readonly type: "range"; readonly range: LiveRange }
   | { readonly type: "waiting"; readonly waiting: ClientEvents["waiting"] }

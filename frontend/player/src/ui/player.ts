@@ -18,6 +18,7 @@ const ownAttributes = ["title-text", "nocontrols", "controls", "stats"] as const
  * `<framewire-player>`: `<framewire-video>` with controls, messages and
  * statistics. Its elements ask; what they show is what the media element says.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: forwardTo gives the class what the interface says
 export class FramewirePlayerElement extends BaseElement {
   static observedAttributes: readonly string[] = [...forwardedAttributes, ...ownAttributes];
 
@@ -117,7 +118,7 @@ export class FramewirePlayerElement extends BaseElement {
   #status(status: PlayerStatus): void {
     const parts = this.#parts;
     if (!parts) return;
-    this.dataset["status"] = status.kind;
+    this.dataset.status = status.kind;
     parts.play.hidden = status.kind !== "blocked" && status.kind !== "idle";
     clearTimeout(this.#messageTimer);
     clearInterval(this.#countdown);
@@ -241,7 +242,6 @@ export class FramewirePlayerElement extends BaseElement {
 
 forwardTo(FramewirePlayerElement.prototype, (self) => (self as FramewirePlayerElement).media);
 
-// biome-ignore lint/correctness/noUnusedVariables: merges with the class, which forwardTo has given these members
 export interface FramewirePlayerElement extends Forwarded {}
 
 interface Parts extends ReturnType<typeof findParts> {}

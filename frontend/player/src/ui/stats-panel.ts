@@ -51,7 +51,7 @@ export class StatsPanel {
       const term = document.createElement("dt");
       term.textContent = name;
       cell = document.createElement("dd");
-      if (name === "Latency") cell.dataset["big"] = "";
+      if (name === "Latency") cell.dataset.big = "";
       this.#list.append(term, cell);
       this.#cells.set(name, cell);
     }

@@ -18,7 +18,7 @@ const keys: readonly (readonly [string, string])[] = [
 /** The player's shadow tree. */
 export const template = /* html */ `
 <style>${styles}</style>
-<media-controller part="controller" nohotkeys noautoseektolive defaultstreamtype="live" autohide="3" keyboardcontrol>
+<media-controller part="controller" nohotkeys noautoseektolive novolumepref nomutedpref nosubtitleslangpref defaultstreamtype="live" autohide="3" keyboardcontrol>
   <framewire-video slot="media" part="video"></framewire-video>
   <slot name="poster" slot="poster"></slot>
   <div slot="top-chrome" class="top" part="top">
