@@ -96,7 +96,7 @@ func (f *framer) frames(data []byte, size func([]byte) (int, error), short error
 		if first {
 			timed = false
 		}
-		if err := emit(data[at:at+n], first); err != nil {
+		if err := emit(data[at:at+n:at+n], first); err != nil {
 			return err
 		}
 		at += n

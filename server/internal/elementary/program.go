@@ -43,6 +43,9 @@ func (p *Program) Expect(streams int) { p.expect = streams }
 // Add adds a stream whose samples are expected.
 func (p *Program) Add(s *Stream) { p.streams = append(p.streams, s) }
 
+// Started reports whether the tracks have been announced.
+func (p *Program) Started() bool { return p.live }
+
 // Remove takes a stream out; the tracks that remain are announced anew.
 func (p *Program) Remove(s *Stream) error {
 	for i, own := range p.streams {
