@@ -134,6 +134,9 @@ func (c *conn) connect(cl *call) error {
 	if c.connected {
 		return fmt.Errorf("%w: connect twice", publish.ErrMalformed)
 	}
+	if err := c.introduce(); err != nil {
+		return err
+	}
 	to, err := parseTarget(cl.object.Text("app"), cl.object.Text("tcUrl"), c.opts.App)
 	if err != nil {
 		return c.reject(cl, err)
@@ -146,18 +149,26 @@ func (c *conn) connect(cl *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.send(answer); err != nil {
+		return err
+	}
+	c.connected = true
+	return nil
+}
+
+// introduce sends what goes before the answer to connect, whatever that is.
+func (c *conn) introduce() error {
 	const dynamic = 2 // limit type of Set Peer Bandwidth (5.4.5)
 	window := binary.BigEndian.AppendUint32(nil, ackWindow)
 	if err := c.send(
 		control(typeWindow, window),
-		control(typeBandwidth, append(binary.BigEndian.AppendUint32(nil, ackWindow), dynamic)),
+		control(typeBandwidth, append(window, dynamic)),
 		control(chunk.TypeSetChunkSize, binary.BigEndian.AppendUint32(nil, ourChunkSize)),
 		userControl(eventStreamBegin, 0),
-		answer,
 	); err != nil {
 		return err
 	}
-	c.connected = true
+	c.out.SetSize(ourChunkSize)
 	return nil
 }
 

@@ -85,16 +85,16 @@ type conn struct {
 	in     *chunk.Reader
 	out    *chunk.Writer
 
-	connected  bool
-	target     target
-	client     string
-	streams    uint32 // created so far
-	window     uint64
-	acked      uint64
-	budget     float64 // of control messages
-	budgetAt   time.Time
-	told       bool   // the client knows why the connection ends
-	watched    chan (<-chan struct{})
+	connected bool
+	target    target
+	client    string
+	streams   uint32 // created so far
+	window    uint64
+	acked     uint64
+	budget    float64 // of control messages
+	budgetAt  time.Time
+	told      bool // the client knows why the connection ends
+	watched   chan (<-chan struct{})
 
 	// While publishing.
 	pub      publish.Publication
@@ -186,7 +186,6 @@ func (c *conn) setDeadline(t time.Time) {
 
 // loop reads messages until something ends the connection.
 func (c *conn) loop(ctx context.Context) error {
-	c.out.SetSize(ourChunkSize) // told in the answer to connect, before any longer message
 	for {
 		m, err := c.in.ReadChunk()
 		if err != nil {
