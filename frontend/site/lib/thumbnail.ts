@@ -14,6 +14,7 @@ export class Thumbnail {
   #image: HTMLImageElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #loading = false;
+  #failing = false;
   #inSight = false;
   #live = false;
   #pause = REFRESH_MS;
@@ -23,6 +24,8 @@ export class Thumbnail {
   constructor(
     private readonly frame: HTMLElement,
     private readonly address: string,
+    /** Told whether something else should be shown, because the server has no picture to give. */
+    private readonly standIn: (wanted: boolean) => void = () => {},
   ) {
     this.#observer = new IntersectionObserver((entries) => {
       this.#inSight = entries.at(-1)?.isIntersecting ?? false;
@@ -45,6 +48,7 @@ export class Thumbnail {
     this.#end.abort();
     this.#observer.disconnect();
     clearTimeout(this.#timer);
+    this.standIn(false);
   }
 
   get #wanted(): boolean {
@@ -53,6 +57,7 @@ export class Thumbnail {
 
   #update(): void {
     clearTimeout(this.#timer);
+    this.standIn(this.#wanted && this.#failing);
     if (this.#wanted && !this.#loading) void this.#refresh();
   }
 
@@ -66,12 +71,15 @@ export class Thumbnail {
     try {
       await next.decode();
       this.#pause = REFRESH_MS;
+      this.#failing = false;
       this.#show(next);
     } catch {
       // No keyframe yet, or a server that cannot make pictures.
       this.#pause = Math.min(this.#pause * 2, MAX_PAUSE_MS);
+      this.#failing = true;
     }
     this.#loading = false;
+    this.standIn(this.#wanted && this.#failing);
     if (this.#wanted) this.#timer = setTimeout(() => this.#update(), this.#pause);
   }
 

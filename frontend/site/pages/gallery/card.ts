@@ -41,8 +41,11 @@ export class Card {
       picture,
     );
     this.element = h("li", { class: "card" }, link);
-    this.#thumbnail = new Thumbnail(picture, thumbnailPath(stream.name));
-    this.#preview = new Preview(link, picture, stream.name);
+    const preview = new Preview(link, picture, stream.name);
+    this.#thumbnail = new Thumbnail(picture, thumbnailPath(stream.name), (wanted) => {
+      preview.standIn = wanted;
+    });
+    this.#preview = preview;
     this.update(stream);
   }
 
