@@ -56,6 +56,10 @@ type Server struct {
 	log          *slog.Logger
 	sessions     *session.Sessions
 	mux          *http.ServeMux
+	pages        pages
+	pictures     pictures
+	projectors   projectors
+	workers      chan struct{}  // tickets to make single pictures
 	running      sync.WaitGroup // sessions
 	ctx          context.Context
 	stop         context.CancelFunc // of everything but sessions
@@ -74,14 +78,14 @@ func New(opts Options) *Server {
 		log:          opts.Log,
 		sessions:     session.New(streams{opts.Hub}, opts.Sessions, opts.Log),
 	}
+	s.workers = make(chan struct{}, maxPictureWorkers)
+	var err error
+	if s.pages, err = loadPages(opts.Pages); err != nil {
+		s.log.Error("the pages cannot be read", "error", err)
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.routes()
 	return s
-}
-
-func (s *Server) routes() {
-	s.mux = http.NewServeMux()
-	s.mux.HandleFunc("GET /ws", s.serveProtocol)
 }
 
 // ServeHTTP is http.Handler.

@@ -1,0 +1,206 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/media"
+)
+
+// page is one file of the pages, ready to be served.
+type page struct {
+	data    []byte
+	gzipped []byte // nil where that gains nothing
+	kind    string // Content-Type
+	etag    string // without quotes
+}
+
+// pages holds all files by path. They are few and small, and never change while
+// the server runs.
+type pages map[string]*page
+
+// gzipMin is the size below which compression gains less than its header costs.
+const gzipMin = 512
+
+// pageTypes are those of files that pages are made of: what the system's table
+// says of them differs from one machine to the next.
+var pageTypes = map[string]string{
+	".html":  "text/html; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".css":   "text/css; charset=utf-8",
+	".svg":   "image/svg+xml",
+	".png":   "image/png",
+	".ico":   "image/x-icon",
+	".woff2": "font/woff2",
+	".json":  "application/json",
+	".map":   "application/json",
+	".txt":   "text/plain; charset=utf-8",
+}
+
+func loadPages(from fs.FS) (pages, error) {
+	all := make(pages)
+	if from == nil {
+		return all, nil
+	}
+	err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			return err
+		}
+		data, err := fs.ReadFile(from, name)
+		if err != nil {
+			return err
+		}
+		all[name] = newPage(name, data)
+		return nil
+	})
+	return all, err
+}
+
+func newPage(name string, data []byte) *page {
+	sum := sha256.Sum256(data)
+	extension := path.Ext(name)
+	p := &page{
+		data: data,
+		kind: cmp.Or(pageTypes[extension], mime.TypeByExtension(extension), "application/octet-stream"),
+		etag: base64.RawURLEncoding.EncodeToString(sum[:12]),
+	}
+	if len(data) < gzipMin || strings.HasPrefix(p.kind, "image/png") || strings.HasPrefix(p.kind, "font/") {
+		return p
+	}
+	var small bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&small, gzip.BestCompression) // the level is valid
+	_, _ = w.Write(data)                                      // into memory
+	_ = w.Close()
+	if small.Len() < len(data)*9/10 {
+		p.gzipped = small.Bytes()
+	}
+	return p
+}
+
+// serve answers with the page, compressed where the client takes that.
+func (p *page) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", p.kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	data, etag := p.data, p.etag
+	if p.gzipped != nil {
+		h.Add("Vary", "Accept-Encoding")
+		if acceptsGzip(r) {
+			data, etag = p.gzipped, p.etag+"-gzip"
+			h.Set("Content-Encoding", "gzip")
+		}
+	}
+	h.Set("ETag", `"`+etag+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+}
+
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if name == "gzip" || name == "*" {
+			params = strings.ReplaceAll(params, " ", "")
+			return params != "q=0" && !strings.HasPrefix(params, "q=0.0")
+		}
+	}
+	return false
+}
+
+// Cache-Control of what has a hash of its content in its name, and of all else.
+const (
+	cacheForEver = "public, max-age=31536000, immutable"
+	cacheChecked = "no-cache"
+)
+
+// policy is the Content-Security-Policy of pages, but for frame-ancestors. The
+// controls style themselves from within, which needs inline styles; the player
+// feeds the video from memory (blob:) and may do so on a worker of its own.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+	"font-src 'self'; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; " +
+	"manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "
+
+// html answers with a page that may be framed by the given sources.
+func (s *Server) html(w http.ResponseWriter, r *http.Request, name, ancestors string) {
+	p := s.pages[name]
+	if p == nil {
+		explain(w, http.StatusNotFound, "This server was built without its pages: build it with `make build`. Streams are served all the same; see /streams/NAME.mp4 and /ws.")
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy+ancestors)
+	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+	h.Set("Cache-Control", cacheChecked)
+	p.serve(w, r)
+}
+
+func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
+	s.html(w, r, "index.html", "'self'")
+}
+
+func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
+	if s.checkName(w, r.PathValue("stream")) {
+		s.html(w, r, "watch.html", "'self'")
+	}
+}
+
+func (s *Server) serveEmbed(w http.ResponseWriter, r *http.Request) {
+	if !s.checkName(w, r.PathValue("stream")) {
+		return
+	}
+	ancestors := "*"
+	if len(s.opts.FrameAncestors) > 0 {
+		ancestors = strings.Join(s.opts.FrameAncestors, " ")
+	}
+	s.html(w, r, "embed.html", ancestors)
+}
+
+func (s *Server) checkName(w http.ResponseWriter, name string) bool {
+	if err := media.CheckStreamName(name); err != nil {
+		explain(w, http.StatusNotFound, "There cannot be such a stream: %v.", err)
+		return false
+	}
+	return true
+}
+
+// servePlayer answers with the player's script, which pages of other origins
+// load.
+func (s *Server) servePlayer(w http.ResponseWriter, r *http.Request) {
+	p := s.pages["player.js"]
+	if p == nil {
+		explain(w, http.StatusNotFound, "This server was built without the player: build it with `make build`.")
+		return
+	}
+	allowAll(w)
+	w.Header().Set("Cache-Control", cacheChecked)
+	p.serve(w, r)
+}
+
+func (s *Server) serveAsset(w http.ResponseWriter, r *http.Request) {
+	p := s.pages["assets/"+r.PathValue("name")]
+	if p == nil {
+		explain(w, http.StatusNotFound, "There is no such file. It may belong to another version of the server: load the page anew.")
+		return
+	}
+	allowAll(w)
+	w.Header().Set("Cache-Control", cacheForEver)
+	p.serve(w, r)
+}
+
+// allowAll lets pages of every origin use the answer.
+func allowAll(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+}
