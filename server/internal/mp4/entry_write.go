@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/framewire/framewire/server/internal/codec/flac"
+	"github.com/framewire/framewire/server/internal/codec/opus"
 	"github.com/framewire/framewire/server/internal/media"
 )
 
@@ -79,16 +81,24 @@ func (w *writer) visualEntry(t *media.Track, config string) {
 
 func (w *writer) audioEntry(t *media.Track, config string) {
 	w.zeros(8)
-	w.u16(uint16(t.Channels))
-	w.u16(16) // samplesize
-	w.u32(0)
-	rate := t.SampleRate
-	if t.Codec == media.Opus { // fixed by the Opus mapping, 4.3.1
-		rate = 48000
+	rate, depth := t.SampleRate, 16
+	switch t.Codec {
+	case media.Opus: // fixed by the Opus mapping, 4.3.1
+		rate = opus.SampleRate
+	case media.FLAC: // players hold samplesize against STREAMINFO
+		if info, err := flac.ParseConfig(t.Config); err == nil {
+			depth = info.BitDepth
+		}
+		for rate > math.MaxUint16 && rate%2 == 0 { // as the FLAC mapping has it, 3.3.2
+			rate /= 2
+		}
 	}
 	if rate > math.MaxUint16 { // told by the codec's configuration alone
 		rate = 0
 	}
+	w.u16(uint16(t.Channels))
+	w.u16(uint16(depth))
+	w.u32(0)
 	w.u32(uint32(rate) << 16)
 	switch t.Codec {
 	case media.AAC:

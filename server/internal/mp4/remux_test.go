@@ -51,6 +51,7 @@ func clips() []clip {
 		{name: "MP3 in QuickTime", file: "mp3.mov", args: audio("-c:a libmp3lame"), codecs: "mp4a.6b"},
 		{name: "AAC 5.1", file: "51.m4a", args: audio("-ac 6 -c:a aac"), codecs: "mp4a.40.2"},
 		{name: "QuickTime with AAC", file: "q.mov", args: both(x264 + "-bf 2 -c:a aac"), codecs: "avc1.64000c mp4a.40.2"},
+		{name: "QuickTime with AAC at 96 kHz", file: "q96.mov", args: audio("-ar 96000 -c:a aac"), codecs: "mp4a.40.2"},
 		{name: "QuickTime with PCM", file: "pcm.mov", args: both(x264 + "-c:a pcm_s16le"), codecs: "avc1.64000c", refused: "sowt"},
 		{name: "MPEG-4 part 2", file: "mp4v.mp4", args: both("-c:v mpeg4 -c:a aac"), codecs: "mp4a.40.2", refused: "mp4v"},
 		{name: "turned", file: "turned.mp4", args: video(x264), again: "-metadata:s:v:0 rotate=90", codecs: "avc1.64000c", rotation: 270},

@@ -153,3 +153,18 @@ func BenchmarkAppendFragment(b *testing.B) {
 		})
 	}
 }
+
+// Chromium refuses a FLAC track whose entry and STREAMINFO differ.
+func TestEntryTellsTheBitDepthOfFLAC(t *testing.T) {
+	info := []byte{0x80, 0, 0, 34, 0x10, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x17, 0x70, 0x01, 0x70}
+	info = append(info, make([]byte, 38-len(info))...)
+	track := media.Track{ID: 1, Codec: media.FLAC, CodecString: "flac", Config: info, Timescale: 96000, SampleRate: 96000, Channels: 1}
+	init, err := mp4.InitSegment([]media.Track{track})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := init[bytes.Index(init, []byte("fLaC"))+4:]
+	if depth, rate := binary.BigEndian.Uint16(entry[18:]), binary.BigEndian.Uint16(entry[24:]); depth != 24 || rate != 48000 {
+		t.Errorf("%d bits at %d Hz", depth, rate)
+	}
+}
