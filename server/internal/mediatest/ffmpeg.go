@@ -71,7 +71,7 @@ func RequireDecodes(t testing.TB, path string) {
 	t.Helper()
 	RequireFFmpeg(t)
 	_, stderr, err := run("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "warning", "-xerror",
-		"-i", path, "-map", "0", "-f", "null", "-")
+		"-i", path, "-map", "0", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-")
 	if err != nil || len(bytes.TrimSpace(stderr)) != 0 {
 		t.Errorf("decode %s: %v\n%s", filepath.Base(path), err, stderr)
 	}
