@@ -28,7 +28,7 @@ type clip struct {
 func args(line string) []string { return strings.Fields(line) }
 
 func clips() []clip {
-	picture, tone := mediatest.Picture("320x180", 25, 2), mediatest.Tone(48000, 2)
+	picture, tone := mediatest.Picture("320x180", 25, 1.2), mediatest.Tone(48000, 1.2)
 	both := func(line string) []string { return mediatest.Args(picture, tone, args(line)) }
 	video := func(line string) []string { return mediatest.Args(picture, args(line)) }
 	audio := func(line string) []string { return mediatest.Args(tone, args(line)) }
