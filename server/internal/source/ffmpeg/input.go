@@ -3,7 +3,6 @@ package ffmpeg
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -96,15 +95,13 @@ func Takes(scheme string) bool {
 	return ok
 }
 
-// URL returns the input arguments for a URL.
+// URL returns the input arguments for a URL. It is not parsed further than its
+// scheme: passwords of cameras hold what no URL may.
 func URL(raw string) ([]string, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrArgs, Redact(err.Error()))
-	}
-	options, ok := schemes[u.Scheme]
+	scheme, _, _ := strings.Cut(raw, ":")
+	options, ok := schemes[strings.ToLower(scheme)]
 	if !ok {
-		return nil, fmt.Errorf("%w: scheme %q is not known", ErrArgs, u.Scheme)
+		return nil, fmt.Errorf("%w: scheme %q is not known", ErrArgs, scheme)
 	}
 	return append(slices.Clone(options), "-i", raw), nil
 }

@@ -9,15 +9,17 @@ import (
 var (
 	userInfo = regexp.MustCompile(`(://)[^/?#\s"'@]*(?:@[^/?#\s"'@]*)*@`)
 	secrets  = regexp.MustCompile(`(?i)\b((?:[a-z0-9_-]*(?:pass|secret|token|key|auth|sig|pwd|credential)[a-z0-9_-]*|streamid)=)[^&\s"'#]+`)
+	options  = regexp.MustCompile(`(?i)((?:^|\s)--?(?:[a-z0-9_-]*(?:pass|secret|token)[a-z0-9_-]*|u|user)\s+)("[^"]*"|'[^']*'|\S+)`)
 	headers  = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|cookie)(:\s*)[^\r\n"']+`)
 )
 
 // Redact returns text with what may be a credential replaced by three asterisks:
-// user and password of URLs, query parameters that are named like secrets, and
-// headers that carry them.
+// user and password of URLs, query parameters and options of programs that are
+// named like secrets, and headers that carry them.
 func Redact(text string) string {
 	text = userInfo.ReplaceAllString(text, "${1}***@")
 	text = secrets.ReplaceAllString(text, "${1}***")
+	text = options.ReplaceAllString(text, "${1}***")
 	return headers.ReplaceAllString(text, "${1}${2}***")
 }
 

@@ -14,6 +14,9 @@ var ErrQuoting = errors.New("unbalanced quoting")
 // everything but backslash before one of \ " $ ` and newline; elsewhere a
 // backslash keeps the next character. No shell ever sees the line.
 func Split(line string) ([]string, error) {
+	if i := strings.IndexByte(line, 0); i >= 0 { // no argument can hold one
+		return nil, fmt.Errorf("NUL byte at offset %d", i)
+	}
 	var (
 		args   []string
 		word   strings.Builder
@@ -41,8 +44,6 @@ func Split(line string) ([]string, error) {
 				return nil, fmt.Errorf("%w: backslash at the end", ErrQuoting)
 			}
 			word.WriteByte(line[i])
-		case 0:
-			return nil, fmt.Errorf("NUL byte at offset %d of the arguments", i)
 		default:
 			inWord = true
 			word.WriteByte(c)
@@ -63,8 +64,6 @@ func quoted(word *strings.Builder, line string, start int) (int, error) {
 		switch {
 		case c == quote:
 			return i, nil
-		case c == 0:
-			return 0, fmt.Errorf("NUL byte at offset %d of the arguments", i)
 		case c == '\\' && quote == '"' && i+1 < len(line) && strings.IndexByte("\\\"$`\n", line[i+1]) >= 0:
 			i++
 			if line[i] != '\n' {
