@@ -24,11 +24,12 @@ var errBusy = errors.New("busy")
 
 // decodeArgs let ffmpeg hold back as little as it can: one thread, since frame
 // threads each hold a picture, and a look at no more of the input than the
-// tracks' description.
+// tracks' description. (-fflags nobuffer would throw away what it looked at,
+// which is the keyframe.)
 func decodeArgs() []string {
 	return []string{
 		"-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1",
-		"-fflags", "nobuffer", "-flags", "low_delay", "-analyzeduration", "0", "-f", "mp4", "-i", "pipe:0",
+		"-flags", "low_delay", "-analyzeduration", "0", "-f", "mp4", "-i", "pipe:0",
 		"-map", "0:v:0",
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,7 +47,7 @@ func serve(t testing.TB, opts web.Options, plain ...bool) *site {
 		opts.Hub = hub.New(hub.Options{})
 	}
 	if opts.Log == nil {
-		opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		opts.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	s := &site{Server: web.New(opts), t: t, hub: opts.Hub, addr: listener.Addr().String()}
 	if len(plain) == 0 {

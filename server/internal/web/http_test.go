@@ -149,7 +149,7 @@ func TestJPEGIsTheNewestKeyframe(t *testing.T) {
 	r := s.get("/streams/demo.jpg")
 	body, err := io.ReadAll(r.Body)
 	if err != nil || r.StatusCode != http.StatusOK {
-		t.Fatalf("%v %v", r.Status, err)
+		t.Fatalf("%v %v: %s", r.Status, err, body)
 	}
 	if _, err := jpeg.Decode(bytes.NewReader(body)); err != nil {
 		t.Fatal(err)
