@@ -21,6 +21,7 @@ import (
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/ingest"
 	"github.com/framewire/framewire/server/internal/session"
+	"github.com/framewire/framewire/server/internal/source"
 	"github.com/framewire/framewire/server/internal/web"
 	"github.com/framewire/framewire/server/internal/wire"
 )
@@ -70,7 +71,7 @@ type server struct {
 // configured is a stream that the configuration names.
 type configured struct {
 	stream *hub.Stream
-	source tempSource
+	source source.Parsed
 }
 
 func build(o Options) (*server, error) {
@@ -82,7 +83,7 @@ func build(o Options) (*server, error) {
 	}
 	files := make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
-		src, err := tempParse(c.Streams[name].Source, o.Log.With("stream", name))
+		src, err := source.Parse(c.Streams[name].Source, o.Log.With("stream", name))
 		if err != nil {
 			return nil, fmt.Errorf("%w: streams.%s: %w", config.ErrInvalid, name, err)
 		}
