@@ -200,12 +200,26 @@ func (s *Stream) Publish(p *media.Packet) error {
 		return fmt.Errorf("publish to %q: epoch %d, want %d", s.name, p.Epoch, s.epochLocked())
 	}
 	epoch := s.epochs[len(s.epochs)-1]
-	isKey := p.Keyframe && (p.Kind == media.Video || !epoch.HasVideo())
-	s.ring.push(p, isKey)
+	s.ring.push(p, p.Keyframe && p.TrackID == leadTrack(epoch))
 	s.ends[p.TrackID] = p.End()
 	s.trimEpochsLocked()
 	s.signalLocked()
 	return nil
+}
+
+// leadTrack returns the track whose keyframes are the places to start: the first
+// with pictures, or else the first. Where there are alternatives, a start at the
+// keyframe of a later one would come after the keyframe of the first.
+func leadTrack(e *media.Epoch) uint32 {
+	for i := range e.Tracks {
+		if e.Tracks[i].Kind() == media.Video {
+			return e.Tracks[i].ID
+		}
+	}
+	if len(e.Tracks) == 0 {
+		return 0
+	}
+	return e.Tracks[0].ID
 }
 
 // trimEpochsLocked forgets epochs of which no packet is left.
