@@ -71,7 +71,7 @@ export class FramewireVideoElement extends MediaElement {
       video.addEventListener(type, () => control.update(), { signal });
     }
     video.addEventListener("seeked", () => control.seeked(), { signal });
-    if (this.autoplay && this.#sourceGiven) control.begin();
+    this.#autoplay();
   }
 
   disconnectedCallback(): void {
@@ -91,7 +91,7 @@ export class FramewireVideoElement extends MediaElement {
     if (name === "latency" && control.open) control.ask({ name: "setLatencyTarget", args: [this.#latencyWanted] });
     else if (name === "stream" && value && control.open) control.ask({ name: "play", args: [value] });
     else if (name === "src" && control.open) this.retry();
-    else if (name !== "latency" && this.isConnected && this.autoplay && this.#sourceGiven) control.begin();
+    else if (name !== "latency" && !control.open) this.#autoplay();
   }
 
   // What is asked for.
@@ -264,8 +264,12 @@ export class FramewireVideoElement extends MediaElement {
     this.#control.begin();
   }
 
-  get #sourceGiven(): boolean {
-    return this.hasAttribute("src") || this.hasAttribute("stream");
+  /** Begins if it is to, once all attributes are there. */
+  #autoplay(): void {
+    queueMicrotask(() => {
+      const given = this.hasAttribute("src") || this.hasAttribute("stream");
+      if (given && this.autoplay && this.isConnected && !this.#control.open) this.#control.begin();
+    });
   }
 
   get #latencyWanted(): Millis {

@@ -124,7 +124,10 @@ export class Engine {
   set wishes(wishes: Wishes) {
     const before = this.#wishes;
     this.#wishes = wishes;
-    if (before.playing !== wishes.playing) this.meter.forgetStall();
+    if (before.playing !== wishes.playing) {
+      this.meter.forgetStall();
+      this.#steering.restart();
+    }
     this.#filling = this.#playing.has("audio") && (!wishes.sound || this.#filling);
   }
 
@@ -165,6 +168,7 @@ export class Engine {
 
   /** The viewer sought, and the server agreed. */
   sought(time: Seconds): void {
+    this.#steering.restart();
     this.#join = new Join(this.#kinds, 0, time);
     this.#seek(time);
   }

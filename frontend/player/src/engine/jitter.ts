@@ -6,6 +6,9 @@ const maxSamples = 600;
 /** With fewer samples the percentile says nothing. */
 const minSamples = 20;
 
+/** So many fragments that come no faster than they play end a burst. */
+const enoughPaced = 5;
+
 interface Sample {
   readonly at: Moment;
   /** Arrival minus media time; its origin is arbitrary. */
@@ -18,16 +21,17 @@ interface Sample {
  */
 export class Jitter {
   #samples: Sample[] = [];
-  /** While a group is caught up with, when its last fragment came. */
-  #burst: Moment | undefined = Number.POSITIVE_INFINITY;
+  /** While a group is caught up with, how many fragments have come in their own time, and when the last came. */
+  #paced = 0;
+  #lastAt: Moment = Number.POSITIVE_INFINITY;
 
   /** mediaTime is where the fragment ends, duration its length. */
   add(at: Moment, mediaTime: Seconds, duration: Seconds): void {
-    if (this.#burst !== undefined) {
+    if (this.#paced < enoughPaced) {
       // What the server had at hand comes at once, and says nothing of jitter.
-      const paced = at - this.#burst > duration * 500;
-      this.#burst = paced ? undefined : at;
-      if (!paced) return;
+      this.#paced = at - this.#lastAt > duration * 500 ? this.#paced + 1 : 0;
+      this.#lastAt = at;
+      return;
     }
     this.#samples.push({ at, delay: at - mediaTime * 1000 });
     const oldest = at - window;
@@ -39,7 +43,8 @@ export class Jitter {
   /** Forgets all; what comes next is not comparable. */
   reset(): void {
     this.#samples = [];
-    this.#burst = Number.POSITIVE_INFINITY;
+    this.#paced = 0;
+    this.#lastAt = Number.POSITIVE_INFINITY;
   }
 
   get p99(): Millis {

@@ -32,16 +32,17 @@ export class Media {
   readonly source = mediaSource();
   readonly tracks = new Map<Kind, TrackBuffer>();
   readonly #events: MediaEvents;
+  #opened = false;
   #closed = false;
 
   constructor(generation: number, events: MediaEvents) {
     this.generation = generation;
     this.#events = events;
-    this.source.addEventListener("sourceopen", this.#opened, { once: true });
+    this.source.addEventListener("sourceopen", this.#sourceOpen, { once: true });
   }
 
   get open(): boolean {
-    return !this.#closed && this.source.readyState === "open";
+    return this.#opened && !this.#closed && this.source.readyState === "open";
   }
 
   /** Whether the browser wants data now; only ManagedMediaSource ever does not. */
@@ -109,11 +110,12 @@ export class Media {
   /** Ends it; the element is given another MediaSource. */
   close(): void {
     this.#closed = true;
-    this.source.removeEventListener("sourceopen", this.#opened);
+    this.source.removeEventListener("sourceopen", this.#sourceOpen);
     for (const track of this.tracks.values()) track.close();
   }
 
-  readonly #opened = (): void => {
+  readonly #sourceOpen = (): void => {
+    this.#opened = true;
     // Before any track, or Safari ends playback at the edge of what is buffered.
     this.source.duration = Number.POSITIVE_INFINITY;
     this.#events.opened(this);

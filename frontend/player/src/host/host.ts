@@ -4,7 +4,7 @@ import { FramewireError } from "../client/errors.ts";
 import type { ConnectionState, SessionState, Settings, StreamInfo, Track } from "../client/types.ts";
 import { Engine, type EngineEvents } from "../engine/engine.ts";
 import type { Kind } from "../engine/track.ts";
-import type { UndecodableTrack } from "../status.ts";
+import type { RecoveryAction, UndecodableTrack } from "../status.ts";
 import { type Millis, now } from "../units.ts";
 import { nameOf, numberOf } from "../wire/index.ts";
 import { followDirective } from "./directives.ts";
@@ -70,7 +70,7 @@ export class Host {
         this.#blocked = message.blocked;
         return message.blocked ? this.#rest() : this.#wake();
       case "muted":
-        return this.#post({ type: "recovery", recovery: { action: "mute", cause: message.cause, at: now() } });
+        return this.#recovered("mute", message.cause);
       case "token":
         this.#giveToken?.(message.token);
         return;
@@ -142,11 +142,15 @@ export class Host {
 
   #connection(state: ConnectionState): void {
     if (state.phase === "open" && ++this.#opens > 1) {
-      const recovery = { action: "reconnect", cause: "the connection was made anew", at: now() } as const;
-      this.#engine.meter.remember("recoveries", recovery);
-      this.#post({ type: "recovery", recovery });
+      this.#recovered("reconnect", "the connection was made anew");
     }
     this.#post({ type: "connection", state });
+  }
+
+  #recovered(action: RecoveryAction, cause: string): void {
+    const recovery = { action, cause, at: now() };
+    this.#engine.meter.remember("recoveries", recovery);
+    this.#post({ type: "recovery", recovery });
   }
 
   #sessionChanged(session: SessionState): void {

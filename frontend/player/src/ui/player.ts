@@ -62,6 +62,7 @@ export class FramewirePlayerElement extends BaseElement {
     on(parts.play, "click", () => void video.play().catch(() => {})); // the status tells why not
     on(parts.unmute, "click", () => {
       video.muted = false;
+      parts.controller.focus(); // the button vanishes
     });
     on(parts.statsButton, "click", () => this.toggleAttribute("stats"));
     on(parts.stats, "click", (event) => {
@@ -255,6 +256,7 @@ function findParts(root: ShadowRoot) {
   const stats = find<HTMLElement>("[part=stats]");
   return {
     video: find<FramewireVideoElement>("framewire-video"),
+    controller: find<HTMLElement>("media-controller"),
     controls: find<HTMLElement>(".bottom"),
     timeRange: find<HTMLElement>("media-time-range"),
     top: find<HTMLElement>(".top"),

@@ -85,8 +85,9 @@ export class StatsPanel {
     const height = (canvas.height = Math.round(clientHeight * scale));
     const context = canvas.getContext("2d");
     if (!context) return;
-    const known = this.#points.flatMap((p) => (p.latency === undefined ? [] : [p.latency]));
-    const top = Math.max(200, ...known) * 1.15;
+    const known = this.#points.flatMap((p) => (p.latency === undefined ? [] : [p.latency])).sort((a, b) => a - b);
+    // A look back would flatten the rest.
+    const top = Math.max(200, 3 * (known[known.length >> 1] ?? 0));
     const end = this.#points.at(-1)?.at ?? now();
     const x = (at: number) => width - ((end - at) / span) * width;
     const y = (value: number) => height - (value / top) * height;

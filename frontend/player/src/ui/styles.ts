@@ -41,6 +41,7 @@ media-controller {
 media-controller:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
 framewire-video { width: 100%; height: 100%; background: transparent; }
 
+.top, .bottom { line-height: 1.4; }
 .bottom {
   width: 100%; padding: 28px 10px 8px; display: grid; gap: 2px;
   background: linear-gradient(transparent, rgb(0 0 0 / .38) 45%, rgb(0 0 0 / .62));

@@ -1,0 +1,225 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ClientMessageSchema, ServerMessageSchema } from "@framewire/schema/session";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Backoff } from "../src/client/backoff.ts";
+import { ServerClock } from "../src/client/clock.ts";
+import { type ConnectionState, connect, endpoint, FramewireError } from "../src/client/index.ts";
+
+describe("endpoint", () => {
+  it.each([
+    ["wss://h/ws?stream=a", "wss://h/ws?stream=a"],
+    ["https://h", "wss://h/ws"],
+    ["http://h:81/x/ws#y", "ws://h:81/x/ws"],
+    ["/ws?stream=b", "wss://page/ws?stream=b"],
+  ])("%s is %s", (given, want) => {
+    expect(endpoint(given, "https://page/watch/b").href).toBe(want);
+  });
+  it("refuses other schemes", () => {
+    expect(() => endpoint("ftp://h/ws")).toThrow(TypeError);
+  });
+});
+
+describe("Backoff", () => {
+  it("doubles its bound from 250 ms to 5 s, and starts over", () => {
+    const backoff = new Backoff(() => 1);
+    expect(Array.from({ length: 7 }, () => backoff.next())).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000]);
+    backoff.reset();
+    expect(backoff.next()).toBe(250);
+  });
+  it("spreads over the whole bound", () => {
+    expect(new Backoff(() => 0).next()).toBe(0);
+  });
+  it("honours what the server asked for, once", () => {
+    const backoff = new Backoff(() => 0.5);
+    backoff.holdBack(3000);
+    expect(backoff.next()).toBe(3125);
+    expect(backoff.next()).toBe(250);
+  });
+});
+
+describe("ServerClock", () => {
+  it("keeps the offset of the shortest round trip", () => {
+    const clock = new ServerClock();
+    clock.add(1000, 6050, 6060, 1200); // 190 ms
+    clock.add(2000, 7010, 7010, 2020); // 20 ms: 5000 ahead
+    clock.add(3000, 8200, 8200, 3210); // 210 ms, skewed
+    expect(clock.offset).toBe(5000);
+    expect(clock.roundTrip).toBe(210);
+  });
+  it("takes a hint until something was measured", () => {
+    const clock = new ServerClock();
+    clock.hint(900, 1000);
+    expect(clock.offset).toBe(-100);
+    clock.add(1000, 1000, 1000, 3000);
+    expect(clock.offset).toBe(-1000);
+  });
+  it("forgets samples of more than a minute ago", () => {
+    const clock = new ServerClock();
+    clock.add(0, 100, 100, 2);
+    clock.add(70_000, 70_250, 70_250, 70_100);
+    expect(clock.offset).toBe(200);
+  });
+});
+
+/** A WebSocket whose other end is the test. */
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  readyState = 0;
+  binaryType = "";
+  sent: Uint8Array[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number; reason: string; wasClean: boolean }) => void) | null = null;
+  onerror: (() => void) | null = null;
+
+  constructor(readonly url: URL) {
+    FakeSocket.all.push(this);
+  }
+  send(data: Uint8Array): void {
+    this.sent.push(data);
+  }
+  close(): void {
+    this.readyState = 3;
+  }
+  accept(): void {
+    this.readyState = 1;
+    this.onopen?.();
+    this.tell({ body: { case: "welcome", value: { sessionId: "s", server: "x" } } });
+  }
+  tell(init: Parameters<typeof create<typeof ServerMessageSchema>>[1]): void {
+    this.onmessage?.({ data: toBinary(ServerMessageSchema, create(ServerMessageSchema, init)).slice().buffer });
+  }
+  break(): void {
+    this.readyState = 3;
+    this.onclose?.({ code: 1006, reason: "", wasClean: false });
+  }
+  /** Bodies of one kind that the client has sent. */
+  heard<C extends string>(kind: C) {
+    return this.sent.map((data) => fromBinary(ClientMessageSchema, data).body).filter((body) => body.case === kind);
+  }
+}
+
+describe("connect", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    FakeSocket.all = [];
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  async function open(options = {}) {
+    const client = connect("ws://h/ws?stream=demo", {
+      WebSocket: FakeSocket as unknown as typeof WebSocket,
+      ...options,
+    });
+    const states: ConnectionState[] = [];
+    client.on("connection", (state) => states.push(state));
+    await vi.advanceTimersByTimeAsync(0);
+    return { client, states, socket: () => FakeSocket.all.at(-1) as FakeSocket };
+  }
+
+  it("says Hello first, with settings, and the stream in the URL", async () => {
+    const { client, socket } = await open({ settings: { muted: true }, decodableTypes: ["video/x"] });
+    socket().accept();
+    expect(socket().url.href).toBe("ws://h/ws?stream=demo");
+    expect(fromBinary(ClientMessageSchema, socket().sent[0] as Uint8Array).body).toMatchObject({
+      case: "hello",
+      value: { protocolVersion: 1, decodableTypes: ["video/x"], settings: { volume: 1, muted: true } },
+    });
+    client.close();
+  });
+
+  it("matches answers by id, and rejects with code and field", async () => {
+    const { client, socket } = await open();
+    socket().accept();
+    const volume = client.setVolume(7);
+    const pause = client.pause();
+    expect(socket().heard("command")).toHaveLength(2);
+    socket().tell({ body: { case: "commandResult", value: { id: 2, outcome: { case: "done", value: {} } } } });
+    socket().tell({
+      body: {
+        case: "commandResult",
+        value: {
+          id: 1,
+          outcome: { case: "error", value: { code: 1, message: "no", field: "command.set_volume.volume" } },
+        },
+      },
+    });
+    await expect(pause).resolves.toBeUndefined();
+    await expect(volume).rejects.toMatchObject({ code: "invalid_argument", field: "command.set_volume.volume" });
+    client.close();
+  });
+
+  it("rejects commands when there is no one to ask, and when the connection breaks", async () => {
+    const { client, socket } = await open();
+    await expect(client.pause()).rejects.toMatchObject({ code: "not_connected" });
+    socket().accept();
+    const lost = client.pause();
+    socket().break();
+    await expect(lost).rejects.toBeInstanceOf(FramewireError);
+    await expect(lost).rejects.toMatchObject({ code: "connection_lost" });
+    client.close();
+  });
+
+  it("comes back with its position, and counts it", async () => {
+    const { client, states, socket } = await open();
+    socket().accept();
+    socket().tell({ body: { case: "streamStarted", value: { stream: "demo", instance: "i", epoch: 1 } } });
+    socket().tell({ body: { case: "sessionState", value: { stream: "demo", playback: 3, live: true, volume: 0.5 } } });
+    socket().tell({ body: { case: "fragment", value: { sequence: 41n, epoch: 1 } } });
+    socket().break();
+    expect(states.at(-1)?.phase).toBe("reconnecting");
+    await vi.advanceTimersByTimeAsync(300);
+    expect(FakeSocket.all).toHaveLength(2);
+    socket().accept();
+    expect(socket().heard("hello")[0]?.value).toMatchObject({
+      resume: { stream: "demo", instance: "i", nextSequence: 42n, paused: false, timeShifted: false },
+      settings: { volume: 0.5 },
+    });
+    expect(client.reconnects).toBe(1);
+    client.close();
+  });
+
+  it("waits as long as Goodbye asks, and tells its reason", async () => {
+    const { client, states, socket } = await open();
+    socket().accept();
+    socket().tell({ body: { case: "goodbye", value: { reason: 3, retryAfterMs: 4000, message: "back soon" } } });
+    expect(states.at(-1)).toMatchObject({ phase: "reconnecting", reason: "restarting", message: "back soon" });
+    await vi.advanceTimersByTimeAsync(3900);
+    expect(FakeSocket.all).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(FakeSocket.all).toHaveLength(2);
+    client.close();
+  });
+
+  it("does not come back after it was kicked", async () => {
+    const { states, socket } = await open();
+    socket().accept();
+    socket().tell({ body: { case: "goodbye", value: { reason: 13, message: "out" } } });
+    expect(states.at(-1)).toMatchObject({ phase: "closed", reason: "kicked", message: "out" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(FakeSocket.all).toHaveLength(1);
+  });
+
+  it("gives a silent connection up after five seconds", async () => {
+    const { client, states, socket } = await open();
+    socket().accept();
+    await vi.advanceTimersByTimeAsync(4_400);
+    expect(states.at(-1)?.phase).toBe("open");
+    await vi.advanceTimersByTimeAsync(1_200);
+    expect(states.some((state) => state.phase === "reconnecting" && state.reason === "silent")).toBe(true);
+    client.close();
+  });
+
+  it("asks for a token before every connection", async () => {
+    let asked = 0;
+    const { client, socket } = await open({ token: async () => `t${++asked}` });
+    socket().accept();
+    socket().break();
+    await vi.advanceTimersByTimeAsync(300);
+    socket().accept();
+    expect(socket().heard("hello")[0]?.value).toMatchObject({ token: "t2" });
+    client.close();
+  });
+});

@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import { LiveControl, type LiveInput } from "../src/engine/live.ts";
+import { profileOf } from "../src/engine/profile.ts";
+
+const chromium = profileOf(
+  "Mozilla/5.0 (X11; Linux) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36",
+);
+const safari = profileOf("Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1");
+const step = 50;
+
+const base: Omit<LiveInput, "at" | "gap"> = {
+  moving: true,
+  sound: true,
+  chunk: 0.04,
+  jitter: 5,
+  wanted: undefined,
+};
+
+/** A playhead whose gap shrinks as the rate says, unless stuck. */
+class Simulation {
+  at = 0;
+  jumps = 0;
+  gaveUp = 0;
+  rate = 1;
+  target = 0;
+  maxRate = 1;
+  minRate = 1;
+
+  constructor(
+    readonly control: LiveControl,
+    public gap: number,
+    readonly input = base,
+    readonly stuck = false,
+  ) {}
+
+  run(ms: number): this {
+    for (const end = this.at + ms; this.at < end; this.at += step) {
+      const sawtooth = (this.at / step) % 2 ? 0.016 : -0.016;
+      const decision = this.control.tick({ ...this.input, at: this.at, gap: this.gap + sawtooth });
+      this.rate = decision.rate;
+      this.target = decision.target;
+      this.maxRate = Math.max(this.maxRate, this.rate);
+      this.minRate = Math.min(this.minRate, this.rate);
+      if (decision.gaveUp) this.gaveUp++;
+      if (decision.jump) {
+        this.jumps++;
+        this.gap = 0.22;
+      }
+      if (!this.stuck) this.gap -= ((this.rate - 1) * step) / 1000;
+    }
+    return this;
+  }
+}
+
+describe("LiveControl", () => {
+  it("brings the gap to the target, and then leaves the rate alone", () => {
+    const sim = new Simulation(new LiveControl(chromium), 0.3).run(10_000);
+    expect(sim.gap).toBeLessThan(sim.target + 0.04);
+    expect(sim.gap).toBeGreaterThan(sim.target - 0.04);
+    expect(sim.maxRate).toBeLessThanOrEqual(1.05);
+    sim.maxRate = sim.minRate = 1;
+    sim.run(5_000);
+    expect([sim.minRate, sim.maxRate]).toEqual([1, 1]);
+    expect(sim.jumps).toBe(0);
+  });
+
+  it("slows down when too near", () => {
+    const sim = new Simulation(new LiveControl(chromium), 0.03).run(8_000);
+    expect(sim.minRate).toBeLessThan(1);
+    expect(sim.gap).toBeGreaterThan(sim.target - 0.04);
+  });
+
+  it("jumps once when more than a second behind, and not again within three seconds", () => {
+    const sim = new Simulation(new LiveControl(chromium), 2).run(250);
+    sim.at += 4_000; // since it was made
+    sim.run(1_000);
+    expect(sim.jumps).toBe(1);
+    sim.gap = 2;
+    sim.run(1_500);
+    expect(sim.jumps).toBe(1);
+    sim.run(3_000);
+    expect(sim.jumps).toBe(2);
+  });
+
+  it("gives up a chase that brings nothing, for a while", () => {
+    const sim = new Simulation(new LiveControl(chromium), 0.4, base, true).run(5_000);
+    expect(sim.gaveUp).toBe(1);
+    expect(sim.rate).toBe(1);
+    sim.run(8_000);
+    expect(sim.maxRate).toBeGreaterThan(1);
+    expect(sim.gaveUp).toBeGreaterThanOrEqual(1);
+  });
+
+  it("never changes the rate on Safari", () => {
+    const sim = new Simulation(new LiveControl(safari), 0.9).run(10_000);
+    expect([sim.minRate, sim.maxRate]).toEqual([1, 1]);
+  });
+
+  it("raises the target with jitter and stalls, and lowers it again in calm", () => {
+    const control = new LiveControl(chromium);
+    const sim = new Simulation(control, 0.2).run(1_000);
+    const calm = sim.target;
+    control.stalled(sim.at);
+    control.stalled(sim.at);
+    sim.run(100);
+    expect(sim.target).toBeGreaterThan(calm + 0.05);
+    sim.run(120_000);
+    expect(sim.target).toBeCloseTo(calm, 2);
+    expect(new Simulation(new LiveControl(chromium), 0.5, { ...base, jitter: 200 }).run(100).target).toBeCloseTo(
+      0.26,
+      2,
+    );
+  });
+
+  it("heeds a wanted latency, but not below the browser's floor", () => {
+    expect(new Simulation(new LiveControl(chromium), 0.5, { ...base, wanted: 0.8 }).run(100).target).toBe(0.8);
+    expect(new Simulation(new LiveControl(chromium), 0.5, { ...base, wanted: 0 }).run(100).target).toBe(
+      chromium.soundFloor,
+    );
+  });
+
+  it("plays at rate 1 while the element does not move", () => {
+    const control = new LiveControl(chromium);
+    new Simulation(control, 0.5).run(2_000);
+    expect(control.tick({ ...base, at: 2_050, gap: 0.5, moving: false }).rate).toBe(1);
+  });
+});
+
+describe("profileOf", () => {
+  it.each([
+    ["Mozilla/5.0 Gecko/20100101 Firefox/140.0", "firefox"],
+    ["Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 CriOS/140.0 Mobile Safari/604.1", "safari"],
+    ["Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15", "safari"],
+    ["Mozilla/5.0 Chrome/156.0.0.0 Safari/537.36 Edg/156.0", "chromium"],
+  ])("%s is %s", (userAgent, name) => {
+    expect(profileOf(userAgent).name).toBe(name);
+  });
+});
