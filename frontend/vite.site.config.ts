@@ -97,7 +97,11 @@ export default defineConfig({
     // No data: addresses and no inline scripts, which a strict policy refuses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["index", "watch", "embed"].map((page) => at(`site/${page}.html`)) },
+    rolldownOptions: {
+      input: ["index", "watch", "embed"].map((page) => at(`site/${page}.html`)),
+      // One small file for all that pages share, in place of one for each module.
+      output: { codeSplitting: { groups: [{ name: "shared", test: /site\/lib\// }] } },
+    },
   },
   server: {
     port: 5173,

@@ -1,9 +1,16 @@
 // Pictures of streams that renew themselves while somebody can see them.
 
-/** How long a picture stands before the next is asked for. */
-const REFRESH_MS = 4_000;
+/** How long a picture stands before the next is asked for, unless the page says otherwise. */
+const REFRESH_MS = 5_000;
 /** The longest pause between tries where the server has no picture to give. */
 const MAX_PAUSE_MS = 60_000;
+
+export interface ThumbnailOptions {
+  /** How long a picture stands before the next is asked for. */
+  readonly refreshMs?: number;
+  /** Told whether something else should be shown, because the server has no picture to give. */
+  readonly standIn?: (wanted: boolean) => void;
+}
 
 /**
  * Shows the newest picture of one stream in a frame. The server is asked only
@@ -17,16 +24,20 @@ export class Thumbnail {
   #failing = false;
   #inSight = false;
   #live = false;
-  #pause = REFRESH_MS;
+  #pause: number;
+  readonly #refreshMs: number;
+  readonly #standIn: (wanted: boolean) => void;
   readonly #observer: IntersectionObserver;
   readonly #end = new AbortController();
 
   constructor(
     private readonly frame: HTMLElement,
     private readonly address: string,
-    /** Told whether something else should be shown, because the server has no picture to give. */
-    private readonly standIn: (wanted: boolean) => void = () => {},
+    { refreshMs = REFRESH_MS, standIn = () => {} }: ThumbnailOptions = {},
   ) {
+    this.#refreshMs = refreshMs;
+    this.#pause = refreshMs;
+    this.#standIn = standIn;
     this.#observer = new IntersectionObserver((entries) => {
       this.#inSight = entries.at(-1)?.isIntersecting ?? false;
       this.#update();
@@ -39,7 +50,7 @@ export class Thumbnail {
   set live(live: boolean) {
     if (this.#live === live) return;
     this.#live = live;
-    this.#pause = REFRESH_MS;
+    this.#pause = this.#refreshMs;
     this.#update();
   }
 
@@ -48,7 +59,7 @@ export class Thumbnail {
     this.#end.abort();
     this.#observer.disconnect();
     clearTimeout(this.#timer);
-    this.standIn(false);
+    this.#standIn(false);
   }
 
   get #wanted(): boolean {
@@ -57,7 +68,7 @@ export class Thumbnail {
 
   #update(): void {
     clearTimeout(this.#timer);
-    this.standIn(this.#wanted && this.#failing);
+    this.#standIn(this.#wanted && this.#failing);
     if (this.#wanted && !this.#loading) void this.#refresh();
   }
 
@@ -70,7 +81,7 @@ export class Thumbnail {
     next.src = `${this.address}?t=${Date.now()}`;
     try {
       await next.decode();
-      this.#pause = REFRESH_MS;
+      this.#pause = this.#refreshMs;
       this.#failing = false;
       this.#show(next);
     } catch {
@@ -79,7 +90,7 @@ export class Thumbnail {
       this.#failing = true;
     }
     this.#loading = false;
-    this.standIn(this.#wanted && this.#failing);
+    this.#standIn(this.#wanted && this.#failing);
     if (this.#wanted) this.#timer = setTimeout(() => this.#update(), this.#pause);
   }
 

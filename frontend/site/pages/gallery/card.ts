@@ -42,8 +42,10 @@ export class Card {
     );
     this.element = h("li", { class: "card" }, link);
     const preview = new Preview(link, picture, stream.name);
-    this.#thumbnail = new Thumbnail(picture, thumbnailPath(stream.name), (wanted) => {
-      preview.standIn = wanted;
+    this.#thumbnail = new Thumbnail(picture, thumbnailPath(stream.name), {
+      standIn(wanted) {
+        preview.standIn = wanted;
+      },
     });
     this.#preview = preview;
     this.update(stream);

@@ -1,7 +1,7 @@
 // The page /watch/{stream}: the player, and what belongs to one stream.
 
 import type { PlayerStatus, StreamInfo } from "@framewire/player";
-import { byId, h, icon, setText } from "../../lib/dom.ts";
+import { byId, icon, setText } from "../../lib/dom.ts";
 import { DEFAULT_OPTIONS } from "../../lib/embed-options.ts";
 import { formatBitrate, formatSpan, formatViewers } from "../../lib/format.ts";
 import { showLink } from "../../lib/link.ts";
@@ -12,7 +12,6 @@ import { Others } from "./others.ts";
 
 const player: Player = byId("player", HTMLElement);
 const title = byId("title", HTMLHeadingElement);
-const notice = byId("notice", HTMLParagraphElement);
 const stream = streamOfPath(location.pathname, "/watch/");
 
 if (stream === undefined) refuse();
@@ -57,38 +56,29 @@ function setUpActions(name: StreamName): void {
   });
 }
 
-/** Shows what the list says of this stream; undefined where it says nothing. */
+/**
+ * Shows what the list says of this stream; undefined where it says nothing. The
+ * player tells the rest.
+ */
 function showStream(stream: Stream | undefined): void {
   const badge = byId("status", HTMLSpanElement);
   badge.hidden = false;
   badge.setAttribute("data-status", stream?.status ?? "unknown");
   setText(badge, stream ? describeStatus(stream) : "Not there yet");
   setText(byId("facts", HTMLSpanElement), factsOf(stream).join(" · "));
-  showNotice(noticeOf(stream));
 }
 
 function factsOf(stream: Stream | undefined): readonly string[] {
-  if (stream?.status !== "live") return [];
-  const bitrate = formatBitrate(stream.bitrate);
-  return [formatViewers(stream.viewers), ...stream.facts, ...(bitrate ? [bitrate] : [])];
-}
-
-function noticeOf(stream: Stream | undefined): readonly (Node | string)[] {
-  if (stream === undefined) {
-    return [
-      h("span", {}, "This server has no stream of this name. If one appears, it plays here by itself."),
-      h("a", { href: "/" }, "See the streams it has"),
-    ];
+  switch (stream?.status) {
+    case "live": {
+      const bitrate = formatBitrate(stream.bitrate);
+      return [formatViewers(stream.viewers), ...stream.facts, ...(bitrate ? [bitrate] : [])];
+    }
+    case "offline":
+      return stream.since > 0 ? [`for ${formatSpan((Date.now() - stream.since) / 1000)}`] : [];
+    default:
+      return [];
   }
-  if (stream.status !== "offline") return [];
-  const since = stream.since > 0 ? ` for ${formatSpan((Date.now() - stream.since) / 1000)}` : "";
-  return [`This stream has been offline${since}. It plays here by itself when it is back.`];
-}
-
-function showNotice(content: readonly (Node | string)[]): void {
-  const text = content.map((part) => (typeof part === "string" ? part : part.textContent)).join("");
-  if (notice.textContent !== text) notice.replaceChildren(...content);
-  notice.hidden = content.length === 0;
 }
 
 function linkOf(status: PlayerStatus | undefined): Link | "ended" {
@@ -111,8 +101,5 @@ function refuse(): void {
   setText(title, "This address names no stream");
   byId("stage", HTMLDivElement).hidden = true;
   for (const id of ["stats", "share", "connection"]) byId(id, HTMLElement).hidden = true;
-  showNotice([
-    h("span", {}, "A stream's name is made of letters, digits and . _ ~ - with / between parts."),
-    h("a", { href: "/" }, "See the streams of this server"),
-  ]);
+  byId("refusal", HTMLParagraphElement).hidden = false;
 }

@@ -6,6 +6,9 @@ import { type StreamName, thumbnailPath, watchPath } from "../../lib/stream-name
 import { describeStatus, type Stream } from "../../lib/streams.ts";
 import { Thumbnail } from "../../lib/thumbnail.ts";
 
+/** Slower than in the gallery: here the player is what the page is for. */
+const REFRESH_MS = 15_000;
+
 interface Entry {
   readonly element: HTMLLIElement;
   readonly update: (stream: Stream) => void;
@@ -54,7 +57,7 @@ function makeEntry({ name }: Stream): Entry {
     picture,
     h("span", { class: "other-text" }, h("strong", { title: name }, name), about),
   );
-  const thumbnail = new Thumbnail(picture, thumbnailPath(name));
+  const thumbnail = new Thumbnail(picture, thumbnailPath(name), { refreshMs: REFRESH_MS });
   return {
     element: h("li", {}, link),
     update(stream) {
