@@ -18,6 +18,9 @@ type serveCmd struct {
 	Window         *config.Duration `help:"Keep this much of each stream for seeking (default 30s)." env:"FRAMEWIRE_WINDOW" placeholder:"DURATION"`
 	MaxStreamBytes *config.Bytes    `help:"Keep at most this much of each stream in memory (default 256MiB)." env:"FRAMEWIRE_MAX_STREAM_BYTES" placeholder:"BYTES"`
 	Origin         []string         `help:"Let pages of this host play and embed, such as *.example.com, or * for all. Can be repeated." env:"FRAMEWIRE_ORIGINS" placeholder:"PATTERN"`
+	PublishKey     *string          `help:"Let everybody who has this key publish any stream." env:"FRAMEWIRE_PUBLISH_KEY" placeholder:"KEY"`
+	RTMP           *string          `name:"rtmp" help:"Take RTMP publishers on this address, or off (default: port 1935)." env:"FRAMEWIRE_RTMP" placeholder:"ADDR"`
+	WebRTC         *string          `name:"webrtc" help:"Take the media of WHIP publishers on this UDP address, or off (default: port 8189)." env:"FRAMEWIRE_WEBRTC" placeholder:"ADDR"`
 	LogFormat      *string          `help:"Write the log as text or json (default text)." env:"FRAMEWIRE_LOG_FORMAT" placeholder:"FORMAT"`
 	LogLevel       *string          `help:"Log debug, info, warn or error and above (default info)." env:"FRAMEWIRE_LOG_LEVEL" placeholder:"LEVEL"`
 }
@@ -44,6 +47,11 @@ func (s *serveCmd) merge() (config.Config, error) {
 	set(&c.Listen, s.Listen)
 	set(&c.Window, s.Window)
 	set(&c.MaxStreamBytes, s.MaxStreamBytes)
+	set(&c.Publish.RTMP, s.RTMP)
+	set(&c.Publish.WebRTC, s.WebRTC)
+	if s.PublishKey != nil {
+		c.Publish.Rules = append(c.Publish.Rules, config.PublishRule{Streams: "**", Key: *s.PublishKey})
+	}
 	set(&c.Log.Format, s.LogFormat)
 	set(&c.Log.Level, s.LogLevel)
 	if len(s.Origin) > 0 {

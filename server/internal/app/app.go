@@ -55,6 +55,11 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	if err := s.openPublishing(); err != nil {
+		s.publishing.close()
+		return errors.Join(err, listener.Close())
+	}
+	s.openWeb()
 	s.greet(listener.Addr())
 	return s.run(ctx, listener)
 }
@@ -66,6 +71,9 @@ type server struct {
 	hub     *hub.Hub
 	web     *web.Server
 	streams []configured
+	files   map[string]string // paths, by stream
+
+	publishing publishing
 }
 
 // configured is a stream that the configuration names.
@@ -80,8 +88,9 @@ func build(o Options) (*server, error) {
 		opts: o,
 		log:  o.Log,
 		hub:  hub.New(hub.Options{Window: time.Duration(c.Window), MaxBytes: int64(c.MaxStreamBytes)}),
+
+		files: make(map[string]string),
 	}
-	files := make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
 		src, err := source.Parse(c.Streams[name].Source, o.Log.With("stream", name))
 		if err != nil {
@@ -93,22 +102,26 @@ func build(o Options) (*server, error) {
 		}
 		s.streams = append(s.streams, configured{stream, src})
 		if src.Info.File != "" {
-			files[name] = src.Info.File
+			s.files[name] = src.Info.File
 		}
 	}
-	pages := o.Pages
+	return s, nil
+}
+
+func (s *server) openWeb() {
+	pages := s.opts.Pages
 	if pages == nil && frontend.Built() {
 		pages = frontend.Pages()
 	}
 	s.web = web.New(web.Options{
 		Hub:      s.hub,
-		Sessions: session.Options{Server: "framewire " + o.Version},
+		Sessions: session.Options{Server: "framewire " + s.opts.Version},
 		Pages:    pages,
-		Origins:  c.Origins,
-		File:     func(stream string) string { return files[stream] },
-		Log:      o.Log,
+		Origins:  s.opts.Config.Origins,
+		File:     func(stream string) string { return s.files[stream] },
+		Mount:    s.publishing.mount(),
+		Log:      s.log,
 	})
-	return s, nil
 }
 
 // greet tells the operator where to look.
@@ -149,6 +162,8 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 			return err
 		})
 	}
+
+	s.publishing.run(sourceCtx, group, s)
 
 	httpServer := s.web.HTTPServer()
 	group.Go(func() error {

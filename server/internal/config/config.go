@@ -38,6 +38,8 @@ type Config struct {
 	// own: host patterns such as "*.example.com", or "*" for all.
 	Origins []string `yaml:"origins"`
 
+	Publish Publish `yaml:"publish"`
+
 	Log Log `yaml:"log"`
 }
 
@@ -62,6 +64,7 @@ func Default() Config {
 		Listen:         ":8080",
 		Window:         Duration(30 * time.Second),
 		MaxStreamBytes: 256 << 20,
+		Publish:        defaultPublish(),
 		Log:            Log{Format: "text", Level: "info"},
 	}
 }
@@ -132,6 +135,7 @@ func (c *Config) Finish() error {
 	if c.MaxStreamBytes < 1<<20 {
 		bad("max_stream_bytes is %d, want at least 1MiB", c.MaxStreamBytes)
 	}
+	c.Publish.check(bad)
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
 		bad("log.format is %q, want text or json", c.Log.Format)
 	}

@@ -65,6 +65,11 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"streams: {a: {}}", "streams.a.source"},
 		{"log: {level: loud}", "loud"},
 		{"log: {format: xml}", "xml"},
+		{"publish: {rules: [{streams: \"[\"}]}", "publish.rules[0]"},
+		{"publish: {rtmp: 1935}", "publish.rtmp"},
+		{"publish: {webrtc_hosts: [example.com]}", "example.com"},
+		{"publish: {silence: 1ms}", "publish.silence"},
+		{"publish: {max_publishers: 0}", "publish.max_publishers"},
 	} {
 		_, err := load(t, c.text)
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
@@ -81,6 +86,22 @@ func TestAddSource(t *testing.T) {
 	for _, spec := range []string{"cam", "cam=", ""} {
 		if err := c.AddSource(spec); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%q: %v", spec, err)
+		}
+	}
+}
+
+func TestPublishingIsOpenOnLoopbackOnly(t *testing.T) {
+	for listen, want := range map[string]bool{
+		"127.0.0.1:80": true, "[::1]:80": true, "localhost:80": true,
+		":80": false, "0.0.0.0:80": false, "192.0.2.1:80": false, "example.com:80": false, "": false,
+	} {
+		c := Default()
+		if got := c.Publish.Open(listen); got != want {
+			t.Errorf("listening on %q: open %v, want %v", listen, got, want)
+		}
+		c.Publish.Rules = []PublishRule{{Streams: "**", Key: "k"}}
+		if !c.Publish.Open(listen) {
+			t.Errorf("listening on %q: a rule does not open it", listen)
 		}
 	}
 }

@@ -22,6 +22,9 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /files/{stream...}", s.serveFile)
 	s.mux.HandleFunc("GET /healthz", s.serveHealth)
 	s.mux.HandleFunc("GET /readyz", s.serveReady)
+	for pattern, handler := range s.opts.Mount {
+		s.mux.Handle(pattern, handler)
+	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		explain(w, http.StatusNotFound, "There is nothing at %s.", r.URL.Path)
 	})

@@ -42,6 +42,10 @@ type Options struct {
 	// FFmpeg is the program that makes pictures of keyframes. Default "ffmpeg".
 	FFmpeg string
 
+	// Mount adds handlers, by pattern: the endpoints of publishers and of the
+	// operator.
+	Mount map[string]http.Handler
+
 	// Ready returns why the server is not ready to serve, or nil. Nil: it is.
 	Ready func() error
 

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/framewire/framewire/server/internal/config"
+	"github.com/framewire/framewire/server/internal/desk"
+	"github.com/framewire/framewire/server/internal/publish/rtmp"
+	"github.com/framewire/framewire/server/internal/publish/whip"
+)
+
+// Ports that publishers expect.
+const (
+	rtmpPort   = 1935
+	webRTCPort = 8189
+)
+
+// publishing is where publishers come in.
+type publishing struct {
+	desk *desk.Desk
+	rtmp net.Listener  // nil: off
+	whip *whip.Handler // nil: off
+}
+
+// openPublishing opens the ports for publishers, unless nobody may publish.
+func (s *server) openPublishing() error {
+	c := &s.opts.Config
+	s.publishing.desk = desk.New(s.hub, desk.Options{
+		Rules:         rules(c),
+		MaxPublishers: c.Publish.MaxPublishers,
+		MaxBitrate:    c.Publish.MaxBitrate,
+		Silence:       time.Duration(c.Publish.Silence),
+		Grace:         time.Duration(c.Publish.Grace),
+		Linger:        time.Duration(c.Publish.Linger),
+		Log:           s.log,
+	})
+	if !c.Publish.Open(c.Listen) {
+		s.log.Info("publishing is closed: the server listens beyond this machine and publish.rules is empty; --publish-key KEY opens it")
+		return nil
+	}
+	if err := s.openRTMP(); err != nil {
+		return err
+	}
+	return s.openWHIP()
+}
+
+// rules are those of the configuration, or everybody on loopback.
+func rules(c *config.Config) []desk.Rule {
+	var list []desk.Rule
+	for _, r := range c.Publish.Rules {
+		list = append(list, desk.Rule{Streams: r.Streams, Key: r.Key, Takeover: r.Takeover})
+	}
+	if len(list) == 0 && config.IsLoopback(c.Listen) {
+		list = []desk.Rule{{Streams: "**"}}
+	}
+	return list
+}
+
+// address returns where to listen, and whether it matters when that fails: a
+// default that another program has taken is done without.
+func (s *server) address(configured string, port int) (address string, needed bool) {
+	if configured != "" {
+		return configured, true
+	}
+	return config.Beside(s.opts.Config.Listen, port), false
+}
+
+func (s *server) openRTMP() error {
+	if s.opts.Config.Publish.RTMP == config.Off {
+		return nil
+	}
+	address, needed := s.address(s.opts.Config.Publish.RTMP, rtmpPort)
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		s.publishing.rtmp = listener
+		s.log.Info("rtmp listening", "addr", listener.Addr().String())
+	case needed:
+		return fmt.Errorf("listen for RTMP: %w", err)
+	default:
+		s.log.Warn("no RTMP: its port is taken", "addr", address, "error", err)
+	}
+	return nil
+}
+
+func (s *server) openWHIP() error {
+	c := &s.opts.Config
+	if c.Publish.WebRTC == config.Off {
+		return nil
+	}
+	var hosts []netip.Addr
+	for _, host := range c.Publish.WebRTCHosts {
+		if a, err := netip.ParseAddr(host); err == nil { // checked by config
+			hosts = append(hosts, a)
+		}
+	}
+	address, needed := s.address(c.Publish.WebRTC, webRTCPort)
+	handler, err := whip.New(whip.Options{
+		Desk:     s.publishing.desk,
+		Address:  address,
+		Hosts:    hosts,
+		Loopback: true,
+		Silence:  time.Duration(c.Publish.Silence),
+		Log:      s.log,
+	})
+	switch {
+	case err == nil:
+		s.publishing.whip = handler
+		s.log.Info("whip listening", "addr", handler.UDPAddr().String())
+	case needed:
+		return fmt.Errorf("listen for WebRTC: %w", err)
+	default:
+		s.log.Warn("no WHIP: its port is taken", "addr", address, "error", err)
+	}
+	return nil
+}
+
+// mount returns the HTTP endpoints of publishers.
+func (p *publishing) mount() map[string]http.Handler {
+	handlers := make(map[string]http.Handler)
+	if p.whip != nil {
+		handlers["/whip/{stream...}"] = p.whip
+	}
+	return handlers
+}
+
+// run serves publishers until ctx is done.
+func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) {
+	group.Go(func() error { return p.desk.Run(ctx) })
+	if p.rtmp != nil {
+		server := rtmp.New(p.desk, rtmp.Options{
+			Silence: time.Duration(s.opts.Config.Publish.Silence),
+			Log:     s.log,
+		})
+		group.Go(func() error { return server.Serve(ctx, p.rtmp) })
+	}
+	if p.whip != nil {
+		group.Go(func() error {
+			<-ctx.Done()
+			return p.whip.Close()
+		})
+	}
+}
+
+// close lets go of the ports of a server that did not get to run.
+func (p *publishing) close() {
+	if p.rtmp != nil {
+		_ = p.rtmp.Close()
+	}
+	if p.whip != nil {
+		_ = p.whip.Close()
+	}
+}
