@@ -53,7 +53,7 @@ func (f *fields) v(name string, low, high uint64) uint64 {
 
 // s reads the signed type: 0, 1, -1, 2, -2 ...
 func (f *fields) s(name string) int64 {
-	v := f.v(name, 0, 1<<62) + 1
+	v := f.v(name, 0, anyValue) + 1
 	if v&1 != 0 {
 		return -int64(v >> 1)
 	}

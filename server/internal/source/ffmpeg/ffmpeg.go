@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +75,9 @@ func (s *Source) Run(ctx context.Context, sink media.Sink) error {
 	if err := available(); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(s.inputs, func(in input) bool { return in.once() }) {
+		return s.relay(ctx, sink)
+	}
 	if s.plan == nil {
 		found, err := probe(ctx, s.inputs, nil)
 		if err != nil {
@@ -89,6 +93,21 @@ func (s *Source) Run(ctx context.Context, sink media.Sink) error {
 		s.plan = nil // whatever was found there has gone or changed
 	}
 	return err
+}
+
+// relay reads inputs that can be opened only once: one ffmpeg reads them and hands
+// everything on as it is to another, which does the rest.
+func (s *Source) relay(ctx context.Context, sink media.Sink) error {
+	argv := globals("warning")
+	for _, in := range s.inputs {
+		argv = append(argv, in.args("", false, false)...)
+	}
+	argv = append(argv, "-map", "0:v:0?", "-map", "0:a:0?", "-c", "copy",
+		"-flush_packets", "1", "-write_index", "0", "-f", "nut", "pipe:1")
+	command := process.Command{Argv: argv, Outputs: 1, Log: s.log, Line: parseLine}
+	return process.Run(ctx, command, func(outputs []*os.File) error {
+		return Convert(ctx, nil, outputs[0], s.log, sink)
+	})
 }
 
 func available() error {

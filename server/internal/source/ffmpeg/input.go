@@ -3,6 +3,7 @@ package ffmpeg
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -55,8 +56,17 @@ func (in *input) paced() bool {
 	return slices.Contains(in.options, "-re") || slices.Contains(in.options, "-readrate")
 }
 
-// endless formats give out as much as is asked for; others are burst at every
-// segment. Both are read at their own pace.
+// once reports whether the input cannot be opened a second time: a peer that called
+// in is gone when its call is ended.
+func (in *input) once() bool {
+	return in.option("-listen") == "1" || in.option("-rtsp_flags") == "listen" || in.option("-mode") == "listener" ||
+		in.url == "-" || strings.HasPrefix(in.url, "pipe:") || listening.MatchString(in.url)
+}
+
+var listening = regexp.MustCompile(`[?&](?:mode=listener|listen(?:=1)?)(?:&|$)`)
+
+// unpacedFormats give out as much as is asked for, or come in bursts. They are
+// read in real time.
 var unpacedFormats = []string{"lavfi", "hls", "dash"}
 
 // args returns the input's arguments, with those that pace and repeat it. Format

@@ -73,7 +73,8 @@ type description struct {
 	found
 	input   int
 	whole   bool   // all inputs were opened
-	problem string // the last complaint
+	problem string // the last complaint, behind the one before it
+	last    string
 }
 
 var (
@@ -96,7 +97,10 @@ func (d *description) line(raw string) {
 		d.whole = true
 		return
 	default:
-		d.problem = text
+		if d.problem = text; d.last != "" && d.last != text {
+			d.problem = d.last + "; " + text
+		}
+		d.last = text
 		return
 	}
 	if m := inputLine.FindStringSubmatch(text); m != nil {

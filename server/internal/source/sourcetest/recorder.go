@@ -138,3 +138,16 @@ func Run(t testing.TB, source media.Source) (*Recorder, error) {
 	defer cancel()
 	return r, source.Run(ctx, r)
 }
+
+// Eventually waits until the condition holds, and fails the test when it does not
+// come true.
+func Eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(patience); !condition(); <-ticker.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
