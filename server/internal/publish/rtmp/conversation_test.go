@@ -24,7 +24,7 @@ func TestConversation(t *testing.T) {
 	d := newDesk()
 	s := newScript(t).publish("cam?key=k").sound(10).
 		call(0, "FCUnpublish", 6, nil, "cam").call(0, "deleteStream", 7, nil, 1)
-	err, said := play(t, d, Options{}, s)
+	said, err := play(t, d, Options{}, s)
 	all := d.published(t)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%d publications, %v", len(all), err)
@@ -50,7 +50,7 @@ func TestConversation(t *testing.T) {
 }
 
 func TestConnectTellsOfEnhancedRTMP(t *testing.T) {
-	_, said := play(t, newDesk(), Options{}, newScript(t).connect("live"))
+	said, _ := play(t, newDesk(), Options{}, newScript(t).connect("live"))
 	properties, ok := said.result(1)[2].(amf0.Object)
 	if !ok {
 		t.Fatalf("connect was answered with %v", said.result(1))
@@ -196,7 +196,7 @@ func TestConversations(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk()
 			d.refuse = func(publish.Request) error { return c.refuse }
-			err, said := play(t, d, c.opts, c.build(t))
+			said, err := play(t, d, c.opts, c.build(t))
 			if !errors.Is(err, c.want) {
 				t.Errorf("ended with %v, want %v", err, c.want)
 			}
@@ -229,7 +229,7 @@ func FuzzConversation(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := newDesk()
 		d.came = make(chan *publication, maxStreams)
-		err, _ := play(t, d, Options{MaxMessage: 1 << 16}, newScript(t).raw(string(data)))
+		_, err := play(t, d, Options{MaxMessage: 1 << 16}, newScript(t).raw(string(data)))
 		if err != nil && !isOne(err) {
 			t.Fatalf("untyped error %v", err)
 		}
@@ -241,7 +241,7 @@ func TestSinkErrorEndsThePublisher(t *testing.T) {
 	d := newDesk()
 	full := errors.Join(publish.ErrLimit, errors.New("picture of 9999x9999"))
 	d.write = func(media.Sample) error { return full }
-	err, said := play(t, d, Options{}, newScript(t).publish("cam").sound(3))
+	said, err := play(t, d, Options{}, newScript(t).publish("cam").sound(3))
 	if p := d.published(t)[0]; !errors.Is(err, publish.ErrLimit) || !errors.Is(p.err, full) {
 		t.Errorf("ended with %v, closed with %v", err, p.err)
 	}
@@ -255,7 +255,7 @@ func TestPingIsAnsweredAndBytesAreAcknowledged(t *testing.T) {
 		message(typeUserControl, 0, 0, "\x00\x06\x01\x02\x03\x04").
 		message(typeWindow, 0, 0, string(binary.BigEndian.AppendUint32(nil, 1))). // raised to minAckWindow
 		message(flv.TagVideo, 1, 0, strings.Repeat("v", 3*minAckWindow))
-	_, said := play(t, newDesk(), Options{}, s)
+	said, _ := play(t, newDesk(), Options{}, s)
 	pong, acknowledgements := false, 0
 	for _, m := range said.messages {
 		switch {

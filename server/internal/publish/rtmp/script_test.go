@@ -107,14 +107,14 @@ func (*tape) SetDeadline(time.Time) error      { return nil }
 func (*tape) SetReadDeadline(time.Time) error  { return nil }
 func (*tape) SetWriteDeadline(time.Time) error { return nil }
 
-// play has the server hear the script, and returns what ended the connection
-// and what the server said.
-func play(t testing.TB, d *desk, opts Options, s *script) (error, *answers) {
+// play has the server hear the script, and returns what the server said and
+// what ended the connection.
+func play(t testing.TB, d *desk, opts Options, s *script) (*answers, error) {
 	t.Helper()
 	c := &tape{}
 	c.Reset(s.buf.Bytes())
 	err := New(d, opts).ServeConn(context.Background(), c)
-	return err, readAnswers(t, c.wrote.Bytes())
+	return readAnswers(t, c.wrote.Bytes()), err
 }
 
 // answers is what a server said behind its handshake.
@@ -213,8 +213,6 @@ func aggregate(tags ...flv.Tag) string {
 	}
 	return string(b)
 }
-
-var errAny = errors.New("any")
 
 // isOne reports whether err wraps an error of package publish.
 func isOne(err error) bool {

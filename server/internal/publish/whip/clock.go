@@ -34,12 +34,12 @@ type clock struct {
 	target int64 // to be added
 	moved  int64 // the timestamp at which shift was last changed
 
-	report   report
+	report   moment
 	reported bool
 }
 
-// report is what a sender report says: two names of one moment (RFC 3550 6.4.1).
-type report struct {
+// moment is what a sender report says: two names of one moment (RFC 3550 6.4.1).
+type moment struct {
 	ntp uint64 // seconds since 1900, in units of 2^-32
 	rtp int64  // extended timestamp
 }
@@ -71,7 +71,7 @@ func (c *clock) takeReport(ntp uint64, timestamp uint32) bool {
 	if !c.started || ntp == 0 {
 		return false
 	}
-	r := report{ntp: ntp, rtp: c.unwrap(timestamp)}
+	r := moment{ntp: ntp, rtp: c.unwrap(timestamp)}
 	if media.Duration(r.rtp-c.last, c.rate).Abs() > maxReportAge {
 		return false
 	}

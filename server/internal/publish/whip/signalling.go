@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
@@ -31,6 +33,7 @@ type signalling struct {
 func newConnection(engine webrtc.SettingEngine, o *offer) (*webrtc.PeerConnection, error) {
 	var codecs webrtc.MediaEngine
 	var interceptors interceptor.Registry
+	log := engine.LoggerFactory
 	for i := range o.sections {
 		kind := webrtc.RTPCodecTypeVideo
 		if o.sections[i].kind == media.Audio {
@@ -46,10 +49,11 @@ func newConnection(engine webrtc.SettingEngine, o *offer) (*webrtc.PeerConnectio
 			return nil, fmt.Errorf("register mid extension: %w", err)
 		}
 	}
-	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
+	if err := webrtc.ConfigureRTCPReportsWithOptions(&interceptors,
+		[]report.ReceiverOption{report.WithReceiverLoggerFactory(log)}); err != nil {
 		return nil, fmt.Errorf("configure receiver reports: %w", err)
 	}
-	if err := webrtc.ConfigureTWCCSender(&codecs, &interceptors); err != nil {
+	if err := webrtc.ConfigureTWCCSenderWithOptions(&codecs, &interceptors, twcc.WithLoggerFactory(log)); err != nil {
 		return nil, fmt.Errorf("configure congestion feedback: %w", err)
 	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(&codecs), webrtc.WithSettingEngine(engine),

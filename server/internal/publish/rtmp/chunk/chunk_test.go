@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -234,4 +235,31 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkRead reads a picture of 200 KiB in chunks as publishers make them.
+func BenchmarkRead(b *testing.B) {
+	for _, size := range []int{DefaultSize, 4096} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			var out bytes.Buffer
+			w := NewWriter(&out)
+			w.SetSize(size)
+			if err := w.Write(message(4, 9, 0, zeros(200<<10))); err != nil {
+				b.Fatal(err)
+			}
+			in := bytes.NewReader(nil)
+			r := NewReader(in, testLimits)
+			r.size = size
+			b.SetBytes(200 << 10)
+			b.ReportAllocs()
+			for b.Loop() {
+				in.Reset(out.Bytes())
+				for m, err := r.ReadChunk(); m == nil; m, err = r.ReadChunk() {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
 }

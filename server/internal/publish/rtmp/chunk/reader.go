@@ -40,6 +40,7 @@ type Reader struct {
 	streams    map[uint32]*stream
 	unfinished int
 	omitsTime  bool // the peer leaves out extended timestamps in format 3
+	scratch    [11]byte
 }
 
 // stream is the state of one chunk stream.
@@ -128,9 +129,9 @@ func (r *Reader) streamID(first byte) (uint32, error) {
 		b, err := r.in.ReadByte()
 		return uint32(b) + twoBytes, err
 	case 1:
-		var b [2]byte
-		_, err := io.ReadFull(r.in, b[:])
-		return uint32(binary.LittleEndian.Uint16(b[:])) + twoBytes, err
+		b := r.scratch[:2]
+		_, err := io.ReadFull(r.in, b)
+		return uint32(binary.LittleEndian.Uint16(b)) + twoBytes, err
 	default:
 		return id, nil
 	}
@@ -145,8 +146,7 @@ func (r *Reader) header(s *stream, format byte) error {
 		return fmt.Errorf("%w: format %d within a message, of which %d of %d bytes are there",
 			ErrMalformed, format, len(s.data), s.length)
 	}
-	var buf [11]byte
-	b := buf[:headerSizes[format]]
+	b := r.scratch[:headerSizes[format]]
 	if _, err := io.ReadFull(r.in, b); err != nil {
 		return err
 	}
@@ -188,13 +188,14 @@ func (r *Reader) time(s *stream, b []byte) error {
 	if !s.extended {
 		return nil
 	}
-	var long [4]byte
-	if _, err := io.ReadFull(r.in, long[:]); err != nil {
+	long, err := r.in.Peek(4)
+	if err != nil {
 		return err
 	}
-	s.delta = binary.BigEndian.Uint32(long[:])
+	s.delta = binary.BigEndian.Uint32(long)
 	s.field = s.delta
-	return nil
+	_, err = r.in.Discard(len(long))
+	return err
 }
 
 // repeatedTime passes over the extended timestamp that format 3 repeats. The

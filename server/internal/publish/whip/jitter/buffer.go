@@ -184,3 +184,4 @@ func (b *Buffer) Due() time.Time {
 	}
 	return due
 }
+func (b *Buffer) Next() int64 { return b.next }
