@@ -84,7 +84,7 @@ race: $(PAGES_DONE) ## Run the Go tests under the race detector
 	go test -race ./...
 
 .PHONY: lint
-lint: $(NPM_DONE) ## Check format, vet, staticcheck, the schema's style, and the TypeScript
+lint: $(NPM_DONE) ## Check format, vet, staticcheck, the schema's style, TypeScript, and sizes
 	@scripts/need go
 	@unformatted=$$(gofmt -l server gen frontend/embed.go); \
 	if [ -n "$$unformatted" ]; then printf 'not as gofmt writes it: %s\n' $$unformatted >&2; exit 1; fi
@@ -94,6 +94,7 @@ lint: $(NPM_DONE) ## Check format, vet, staticcheck, the schema's style, and the
 	buf format --diff --exit-code
 	cd frontend && npm run --silent lint
 	cd frontend && npm run --silent typecheck
+	cd frontend && npm run --silent sizes
 
 .PHONY: format
 format: $(NPM_DONE) ## Bring Go, the schema and TypeScript into their format
