@@ -33,11 +33,13 @@ func (q *queue) drain(b *Batch) {
 	*q = queue{} // most viewers queue nothing for hours: hold no memory for it
 }
 
-// Bounds of one batch. A flush should neither hold much memory nor make a
-// command wait long behind it. At least one message always fits.
+// Bounds of one batch. What was sent cannot be taken back when its viewer turns
+// out to be slow, and whatever is more urgent waits behind it. At least one
+// message always fits.
 const (
 	maxBatchMessages = 128
-	maxBatchBytes    = 256 << 10
+	maxBatchBytes    = 64 << 10
+	slowBatchBytes   = 16 << 10 // for one who has been too slow
 	readAhead        = 32
 )
 
@@ -46,6 +48,7 @@ const (
 type Batch struct {
 	messages []Message
 	bytes    int
+	limit    int
 	packets  [readAhead]*media.Packet
 }
 
@@ -55,13 +58,13 @@ func (b *Batch) add(m Message) {
 }
 
 func (b *Batch) full() bool {
-	return len(b.messages) >= maxBatchMessages || b.bytes >= maxBatchBytes
+	return len(b.messages) >= maxBatchMessages || b.bytes >= b.limit
 }
 
-// reset forgets the messages, so that nothing keeps their memory.
+// reset empties b, so that nothing keeps the memory of messages.
 func (b *Batch) reset() {
 	clear(b.messages)
 	clear(b.packets[:])
 	b.messages = b.messages[:0]
-	b.bytes = 0
+	b.bytes, b.limit = 0, maxBatchBytes
 }

@@ -46,6 +46,7 @@ func (v *Viewer) Step(now time.Time, b *Batch) Next {
 	o := &v.out
 	next := Next{Now: true}
 	if o.left == 0 {
+		b.reset()
 		next = v.gather(now, b)
 		o.last = next.Done
 		if len(b.messages) == 0 {
@@ -143,9 +144,16 @@ func (v *Viewer) deadlines(now time.Time, next *Next) {
 		v.endLocked(wire.Goodbye{Reason: wire.Idle, Message: "Nothing came from the client for the idle timeout."})
 		return
 	}
-	if quiet := opts.IdleTimeout / 3; now.Sub(seen) >= quiet && now.Sub(v.out.pinged) >= quiet {
-		v.ping(now, opts.IdleTimeout)
+	quiet := opts.IdleTimeout / 3
+	due := seen.Add(quiet)
+	if again := v.out.pinged.Add(quiet); again.After(due) {
+		due = again
 	}
+	if !now.Before(due) {
+		v.ping(now, opts.IdleTimeout)
+		due = now.Add(quiet)
+	}
+	next.sooner(due)
 	next.sooner(seen.Add(opts.IdleTimeout))
 }
 
@@ -198,7 +206,11 @@ func (v *Viewer) judge(now time.Time) {
 			v.endLocked(tooSlow)
 			return
 		}
-		if !p.skipTo(wire.GapTooSlow, p.cursor.SeekLive) && !p.needKey {
+		skipped := p.skipTo(wire.GapTooSlow, p.cursor.SeekLive)
+		if !skipped && v.climb.rung > rungProbation && !p.needKey {
+			// The group that is being sent is the newest. Before now it might
+			// still have been caught up with; to leave out the rest of it loses
+			// all pictures up to the next.
 			p.needKey = true
 			p.mark(&gap{reason: wire.GapTooSlow, from: p.position(), video: true})
 		}
@@ -229,6 +241,14 @@ func (v *Viewer) pushList(now time.Time, next *Next) {
 func (v *Viewer) media(now time.Time, b *Batch, next *Next) {
 	p := &v.play
 	control := len(b.messages)
+	if p.live && v.climb.rung > rungSteady {
+		b.limit = slowBatchBytes
+		if v.climb.rung == rungAudio && p.cursor.Lag() > v.host.opts.Ladder.Skip {
+			// Sound with gaps is better than none. A link that carries nothing
+			// at all does not get here.
+			p.skipTo(wire.GapTooSlow, p.cursor.SeekLive)
+		}
+	}
 	from, to := time.Duration(-1), time.Duration(0)
 	for !b.full() {
 		n, evicted := p.cursor.Read(b.packets[:])
