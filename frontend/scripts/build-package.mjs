@@ -13,5 +13,5 @@ for (const name of readdirSync(`${player}dist`, { recursive: true })) {
   if (!name.endsWith(".d.ts")) continue;
   const file = `${player}dist/${name}`;
   const text = readFileSync(file, "utf8");
-  writeFileSync(file, text.replace(/(from |import\()"(\.[^"]*)\.ts"/g, '$1"$2.js"'));
+  writeFileSync(file, text.replace(/((?:from|import) |import\()"(\.[^"]*)\.ts"/g, '$1"$2.js"'));
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { setDefaultServer } from "./element/video.ts";
-import { moduleWorker, setWorkerFactory } from "./host/spawn.ts";
+import { moduleWorker, setWorkerFactory, warmUp } from "./host/spawn.ts";
 import { inWorker, serve } from "./host/worker.ts";
 
 if (inWorker()) {
@@ -14,5 +14,6 @@ if (inWorker()) {
 } else {
   setDefaultServer(new URL("/", import.meta.url).href);
   setWorkerFactory(() => moduleWorker(import.meta.url));
+  if (document.querySelector(":is(framewire-player, framewire-video)[autoplay]:not([no-worker])")) warmUp();
   void import("./ui/register.ts").then(({ register }) => register());
 }

@@ -78,6 +78,7 @@ export class Engine {
   #join: Join | undefined;
   #filler: Filler | undefined;
   #filling = false;
+  #flushed = false;
   #videoEnd: Seconds | undefined;
   #seeks = 0;
   #wishes: Wishes = { sound: true, picture: true, live: true, playing: true, latency: 0, visible: true };
@@ -169,6 +170,7 @@ export class Engine {
   /** The viewer sought, and the server agreed. */
   sought(time: Seconds): void {
     this.#steering.restart();
+    this.meter.forgetStall();
     this.#join = new Join(this.#kinds, 0, time);
     this.#seek(time);
   }
@@ -183,11 +185,11 @@ export class Engine {
     if (sample.generation !== this.#media.generation) return;
     this.meter.quality(sample);
     if (sample.seeks < this.#seeks) return; // it left the page before the seek reached it
-    const before = this.playhead.moving;
+    const before = this.playhead.ready;
     this.playhead.update(sample);
-    if (sample.paused || sample.seeking || !this.#wishes.playing) return this.meter.forgetStall();
-    if (this.playhead.moving) this.#endStall();
-    else if (before && !this.#join) this.meter.stallBegins(sample.at);
+    if (sample.paused || !this.#wishes.playing) return this.meter.forgetStall();
+    if (this.playhead.ready) this.#endStall();
+    else if (before && !sample.seeking && !this.#join) this.meter.stallBegins(sample.at);
   }
 
   frame(frame: ShownFrame): void {
@@ -361,6 +363,7 @@ export class Engine {
   }
 
   #endStall(): void {
+    this.#flushed = false;
     const at = now();
     const stood = this.meter.stallEnds(at);
     if (stood === undefined) return;
@@ -369,6 +372,14 @@ export class Engine {
     const gap: GapInfo = { reason: "stall", duration: stood / 1000, at };
     this.meter.remember("gaps", gap);
     this.#events.gap(gap);
+  }
+
+  /** After sound ran dry Chromium waits for twice as much of it as before. A seek makes it forget that. */
+  #flush(gap: Seconds): boolean {
+    const due = this.#profile.growsAfterStall && this.#wishes.live && this.#playing.has("audio") && !this.#flushed;
+    if (!due || gap < this.#profile.soundStart || !this.#toEdge()) return false;
+    this.#flushed = true;
+    return true;
   }
 
   #failed(track: TrackBuffer, operation: Operation, error: unknown): void {
@@ -393,7 +404,7 @@ export class Engine {
     const { time } = this.playhead;
     if (!this.#media.open || time === undefined || this.#media.tracks.size === 0) return;
     if (this.#join) this.#watchJoin(this.#join, time);
-    else if (this.#wishes.playing) this.#watch(time);
+    if (this.#wishes.playing && (this.#join?.age ?? Infinity) > 2 * joinTimeout) this.#watch(time);
     this.#steer();
     const cut = this.#trimmer.due(now(), time);
     if (cut !== undefined) for (const track of this.#media.tracks.values()) track.remove(0, cut);
@@ -402,12 +413,12 @@ export class Engine {
   #watchJoin(join: Join, time: Seconds): void {
     const { sample, moving } = this.playhead;
     const arrived = sample !== undefined && sample.seeks === this.#seeks && !sample.seeking;
-    if (join.position !== undefined && arrived && (moving || sample.paused)) {
+    if (arrived && (moving || sample.paused)) {
       this.#join = undefined;
-    } else if (join.age > joinTimeout && this.#wishes.live && this.#media.endAt(time) === undefined && this.#toEdge()) {
-      this.#join = undefined;
-    } else if (join.age > 2 * joinTimeout && arrived) {
-      this.#join = undefined; // the watchdog takes over
+      this.#steering.started();
+    } else if (join.age > joinTimeout && this.#wishes.live && this.#media.endAt(time) === undefined) {
+      // Where the playhead was put, nothing came.
+      if (this.#toEdge()) this.#join = new Join(this.#kinds, 0, this.playhead.time);
     }
   }
 
@@ -429,6 +440,7 @@ export class Engine {
     const { sample, frozenFor } = this.playhead;
     if (!sample || sample.paused || !this.#wishes.visible) return;
     const gap = this.gap;
+    if (this.meter.isStalled && this.#flush(gap)) return;
     const repair = this.#watchdog.check({ frozenFor, gap, after: this.#media.after(time) });
     if (!repair) return;
     const cause = `the playhead stood at ${time.toFixed(3)} s for ${Math.round(frozenFor)} ms`;

@@ -16,10 +16,16 @@ const smoothing: Millis = 250;
 const jumpError: Seconds = 1;
 const jumpAfter: Millis = 300;
 const jumpCooldown: Millis = 3_000;
+/** Just after a start, when a jump disturbs least, less is enough for one, and sooner. */
+const startError: Seconds = 0.3;
+const startJumpAfter: Millis = 100;
+const startPhase: Millis = 1_500;
 
 /** A chase has to bring this part of what its rate promises, or it is a runaway. */
 const minProgress = 0.3;
 const progressAfter: Millis = 2_500;
+/** A promise smaller than this cannot be told from noise. */
+const leastPromise: Seconds = 0.06;
 const chaseCooldown: Millis = 8_000;
 
 /** What each stall adds to the target, and how much of that at most. */
@@ -63,6 +69,7 @@ export class LiveControl {
   #rate = 1;
   #farSince: Moment | undefined;
   #jumpedAt: Moment = Number.NEGATIVE_INFINITY;
+  #startedAt: Moment = Number.NEGATIVE_INFINITY;
   #chase: { since: Moment; gap: Seconds; expected: Seconds } | undefined;
   #noChaseBefore: Moment = 0;
   #growth: Seconds = 0;
@@ -88,6 +95,11 @@ export class LiveControl {
   moved(at: Moment): void {
     this.#jumpedAt = at;
     this.#reset();
+  }
+
+  /** Tells that playing has begun: a start that took long is mended with one jump. */
+  started(at: Moment): void {
+    this.#startedAt = at;
   }
 
   tick(input: LiveInput): LiveDecision {
@@ -128,11 +140,16 @@ export class LiveControl {
   }
 
   #jumpIsDue(error: Seconds, at: Moment): boolean {
-    if (error < jumpError) {
+    const starting = at - this.#startedAt < startPhase;
+    if (error < (starting ? startError : jumpError)) {
       this.#farSince = undefined;
       return false;
     }
     this.#farSince ??= at;
+    if (starting && at - this.#farSince >= startJumpAfter) {
+      this.#startedAt = Number.NEGATIVE_INFINITY;
+      return true;
+    }
     return at - this.#farSince >= jumpAfter && at - this.#jumpedAt >= jumpCooldown;
   }
 
@@ -145,7 +162,7 @@ export class LiveControl {
     }
     this.#chase ??= { since: at, gap, expected: 0 };
     this.#chase.expected += (this.#rate - 1) * (elapsed / 1000);
-    if (at - this.#chase.since < progressAfter) return false;
+    if (at - this.#chase.since < progressAfter || this.#chase.expected < leastPromise) return false;
     const failed = this.#chase.gap - gap < minProgress * this.#chase.expected;
     this.#chase = undefined;
     if (failed) this.#noChaseBefore = at + chaseCooldown;

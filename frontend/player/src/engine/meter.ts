@@ -71,6 +71,10 @@ export class Meter {
     return this.#base.dropped + this.#last.dropped;
   }
 
+  get isStalled(): boolean {
+    return this.#stalledSince !== undefined;
+  }
+
   /** Playback ran dry. */
   stallBegins(at: Moment): void {
     this.#stalledSince ??= at;

@@ -31,15 +31,20 @@ export interface ShownFrame {
 const haveFutureData = 3;
 /** A sample older than this says where the playhead was, no more. */
 const maxExtrapolation = 1_000;
+/** Samples nearer to each other than this say nothing of movement. */
+const leastInterval: Millis = 20;
 
 /** Where the playhead is now, from samples that come now and then. */
 export class Playhead {
   #sample: PlayheadSample | undefined;
   /** When time was last seen to have changed. */
   #movedAt: Moment = 0;
+  /** Whether time went on from sample to sample. */
+  #advances = false;
 
   update(sample: PlayheadSample): void {
     const last = this.#sample;
+    if (!last || sample.at - last.at >= leastInterval) this.#advances = isAdvance(last, sample);
     if (!last || last.generation !== sample.generation || Math.abs(sample.time - last.time) > 0.001) {
       this.#movedAt = sample.at;
     }
@@ -49,6 +54,7 @@ export class Playhead {
   /** Forgets all: another MediaSource is being attached. */
   reset(): void {
     this.#sample = undefined;
+    this.#advances = false;
     this.#movedAt = now();
   }
 
@@ -56,8 +62,13 @@ export class Playhead {
     return this.#sample;
   }
 
-  /** True while frames follow each other. */
+  /** True while the playhead goes on; an element that says it plays may still be starting. */
   get moving(): boolean {
+    return this.#advances && this.ready;
+  }
+
+  /** True while the element has what it needs to play. */
+  get ready(): boolean {
     const s = this.#sample;
     return s !== undefined && !s.paused && !s.seeking && s.readyState >= haveFutureData;
   }
@@ -82,4 +93,9 @@ export class Playhead {
     if (!this.moving) return s.time;
     return s.time + (Math.min(Math.max(0, now() - s.at), maxExtrapolation) / 1000) * s.rate;
   }
+}
+
+function isAdvance(last: PlayheadSample | undefined, sample: PlayheadSample): boolean {
+  if (last?.generation !== sample.generation || last.seeks !== sample.seeks) return false;
+  return sample.time - last.time > 0.001;
 }

@@ -13,6 +13,8 @@ export interface Profile {
   /** The greatest deviation of the playback rate from 1, without and with sound; 0 for none. */
   readonly videoChase: number;
   readonly soundChase: number;
+  /** Whether sound that ran dry waits for more and more media, until a seek. */
+  readonly growsAfterStall: boolean;
 }
 
 /**
@@ -28,6 +30,7 @@ const chromium: Profile = {
   soundStart: 0.22,
   videoChase: 0.1,
   soundChase: 0.05,
+  growsAfterStall: true,
 };
 
 /** Firefox wants 250 ms ahead when the next frame is not decoded yet. */
@@ -39,6 +42,7 @@ const firefox: Profile = {
   soundStart: 0.35,
   videoChase: 0.1,
   soundChase: 0.05,
+  growsAfterStall: false,
 };
 
 /** Safari buffers anew when the rate changes, so it is never changed there. */
@@ -50,6 +54,7 @@ const safari: Profile = {
   soundStart: 0.5,
   videoChase: 0,
   soundChase: 0,
+  growsAfterStall: false,
 };
 
 /** Picks the profile of the browser that sends this user agent string. */

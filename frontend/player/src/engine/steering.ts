@@ -58,6 +58,11 @@ export class Steering {
     this.#control.stalled(now());
   }
 
+  /** Playing has begun at the live edge. */
+  started(): void {
+    this.#control.started(now());
+  }
+
   /** The playhead was moved. */
   moved(): void {
     this.#control.moved(now());

@@ -90,38 +90,45 @@ class RemoteHost implements HostLink {
   readonly #receive: (message: ToPage) => void;
   readonly #worker: Worker;
   readonly #timer: ReturnType<typeof setTimeout>;
-  #ready = false;
-  #unsent: ToHost[] = [];
+  #ready: boolean;
+  /** What was sent to a worker that has not answered yet. */
+  #unproven: ToHost[] = [];
   #local: LocalHost | undefined;
 
   constructor(receive: (message: ToPage) => void) {
-    if (!factory) throw new Error("no worker factory is set");
+    const { worker, ready } = takeWarm() ?? startWorker();
     this.#receive = receive;
-    this.#worker = factory();
-    this.#worker.onmessage = ({ data }: MessageEvent<ToPage | "ready">) => {
-      if (data !== "ready") return this.#receive(data);
-      this.#ready = true;
-      clearTimeout(this.#timer);
-      for (const message of this.#unsent) this.#worker.postMessage(message);
-      this.#unsent = [];
+    this.#worker = worker;
+    this.#ready = ready;
+    worker.onmessage = ({ data }: MessageEvent<ToPage | "ready">) => {
+      if (data !== "ready") this.#receive(data);
+      this.#proven();
     };
-    this.#worker.onerror = () => this.#fallBack();
+    worker.onerror = () => this.#fallBack();
     this.#timer = setTimeout(() => this.#fallBack(), patience);
+    if (ready) this.#proven();
   }
 
   send(message: ToHost): void {
-    if (this.#local) this.#local.send(message);
-    else if (this.#ready) this.#worker.postMessage(message);
-    else this.#unsent.push(message);
+    if (this.#local) return this.#local.send(message);
+    // A worker that still loads finds it when it has.
+    this.#worker.postMessage(message);
+    if (!this.#ready) this.#unproven.push(message);
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    if (this.#ready) this.#worker.postMessage({ type: "close" } satisfies ToHost);
+    this.#worker.postMessage({ type: "close" } satisfies ToHost);
     // The socket is closed properly first.
     setTimeout(() => this.#worker.terminate(), this.#ready ? 500 : 0);
     this.#worker.onmessage = null;
     this.#local?.close();
+  }
+
+  #proven(): void {
+    this.#ready = true;
+    this.#unproven = [];
+    clearTimeout(this.#timer);
   }
 
   #fallBack(): void {
@@ -130,7 +137,39 @@ class RemoteHost implements HostLink {
     this.#worker.onmessage = null;
     this.#worker.terminate();
     this.#local = new LocalHost(this.#receive);
-    for (const message of this.#unsent) this.#local.send(message);
-    this.#unsent = [];
+    for (const message of this.#unproven) this.#local.send(message);
+    this.#unproven = [];
   }
+}
+
+interface Started {
+  readonly worker: Worker;
+  ready: boolean;
+}
+
+let warm: Started | undefined;
+
+/** Starts a worker for the player that is about to be made. */
+export function warmUp(): void {
+  if (!workersPlay() || warm) return;
+  try {
+    const started = startWorker();
+    started.worker.onmessage = () => {
+      started.ready = true;
+    };
+    warm = started;
+  } catch {
+    // The page's policy forbids workers.
+  }
+}
+
+function takeWarm(): Started | undefined {
+  const taken = warm;
+  warm = undefined;
+  return taken;
+}
+
+function startWorker(): Started {
+  if (!factory) throw new Error("no worker factory is set");
+  return { worker: factory(), ready: false };
 }
