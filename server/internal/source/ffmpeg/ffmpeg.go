@@ -100,7 +100,7 @@ func (s *Source) Run(ctx context.Context, sink media.Sink) error {
 func (s *Source) relay(ctx context.Context, sink media.Sink) error {
 	argv := globals("warning")
 	for _, in := range s.inputs {
-		argv = append(argv, in.args("", false, false)...)
+		argv = append(argv, in.args(pace{})...)
 	}
 	argv = append(argv, "-map", "0:v:0?", "-map", "0:a:0?", "-c", "copy",
 		"-flush_packets", "1", "-write_index", "0", "-f", "nut", "pipe:1")
@@ -125,8 +125,8 @@ func Convert(ctx context.Context, head []byte, pipe *os.File, log *slog.Logger, 
 		return err
 	}
 	inputs := []input{{url: "pipe:0"}}
-	recorded := &recorder{head: head, pipe: pipe}
-	found, err := probe(ctx, inputs, recorded)
+	recorded := &recorder{seen: head, pipe: pipe}
+	found, err := probe(ctx, inputs, recorded.open)
 	if err != nil {
 		return err
 	}
@@ -137,11 +137,10 @@ func Convert(ctx context.Context, head []byte, pipe *os.File, log *slog.Logger, 
 	if err != nil {
 		return err
 	}
-	if err := pipe.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("read on after probing: %w", err)
-	}
 	log.Info("ffmpeg input", "plan", p.String())
-	_, err = p.run(ctx, log, &recorder{head: recorded.seen, pipe: pipe, full: true}, sink)
+	rest := recorded.open()
+	recorded.full = true
+	_, err = p.run(ctx, log, rest, sink)
 	return err
 }
 
@@ -149,25 +148,37 @@ func Convert(ctx context.Context, head []byte, pipe *os.File, log *slog.Logger, 
 // looks at 5 MB unless told otherwise.
 const maxRecorded = 32 << 20
 
-// recorder reads a head and then a pipe, and keeps what it gives out.
+// recorder reads a pipe, and can be opened again and again from its beginning.
+// One opening is in use at a time.
 type recorder struct {
-	head []byte
 	pipe *os.File
-	full bool // keep nothing
-
-	seen []byte
-	lost bool // more was given out than is kept
+	seen []byte // everything that was read
+	lost bool   // more was read than is kept
+	full bool   // keep no more
 }
 
-func (r *recorder) Read(p []byte) (n int, err error) {
+// open returns a reader of the pipe from its beginning. Closing it ends a pending
+// Read and leaves the pipe open.
+func (r *recorder) open() io.ReadCloser {
+	_ = r.pipe.SetReadDeadline(time.Time{})
+	return &replay{recorder: r, head: r.seen}
+}
+
+type replay struct {
+	*recorder
+	head []byte
+}
+
+func (r *replay) Read(p []byte) (n int, err error) {
 	if len(r.head) > 0 {
 		n = copy(p, r.head)
 		r.head = r.head[n:]
-	} else if n, err = r.pipe.Read(p); err != nil && !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("read pipe: %w", err)
+		return n, nil
 	}
+	n, err = r.pipe.Read(p)
 	switch {
 	case r.full:
+		r.head, r.seen = nil, nil
 	case len(r.seen)+n > maxRecorded:
 		r.lost = true
 	default:
@@ -176,15 +187,7 @@ func (r *recorder) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Close ends a pending Read. What was not given out yet is kept: a head that was
-// not read to its end comes first in the next run.
-func (r *recorder) Close() error {
-	if !r.full {
-		r.seen = append(r.seen, r.head...)
-		r.head = nil
-	}
-	return r.pipe.SetReadDeadline(time.Now())
-}
+func (r *replay) Close() error { return r.pipe.SetReadDeadline(time.Now()) }
 
 // globals are the arguments before all inputs.
 func globals(level string) []string {
@@ -192,5 +195,3 @@ func globals(level string) []string {
 }
 
 var _ media.Source = (*Source)(nil)
-var _ io.ReadCloser = (*recorder)(nil)
-var _ error = (*process.ExitError)(nil)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrArgs reports arguments that are no ffmpeg inputs.
@@ -69,16 +71,26 @@ var listening = regexp.MustCompile(`[?&](?:mode=listener|listen(?:=1)?)(?:&|$)`)
 // read in real time.
 var unpacedFormats = []string{"lavfi", "hls", "dash"}
 
-// args returns the input's arguments, with those that pace and repeat it. Format
-// and finite are what the probe found out.
-func (in *input) args(format string, finite, loop bool) []string {
+// pace is how an input is read. What its own options say comes first.
+type pace struct {
+	format   string        // as the probe found it
+	finite   bool          // it ends
+	loop     bool          // and then begins anew
+	analysis time.Duration // see analyses; 0 leaves it to ffmpeg
+}
+
+// args returns the input's arguments.
+func (in *input) args(p pace) []string {
 	var args []string
-	unpaced := finite || slices.Contains(unpacedFormats, format) || slices.Contains(unpacedFormats, in.option("-f"))
+	unpaced := p.finite || slices.Contains(unpacedFormats, p.format) || slices.Contains(unpacedFormats, in.option("-f"))
 	if unpaced && !in.paced() {
 		args = append(args, "-re")
 	}
-	if finite && loop && !slices.Contains(in.options, "-stream_loop") {
+	if p.finite && p.loop && in.option("-stream_loop") == "" {
 		args = append(args, "-stream_loop", "-1")
+	}
+	if p.analysis > 0 && in.option("-analyzeduration") == "" {
+		args = append(args, "-analyzeduration", strconv.FormatInt(p.analysis.Microseconds(), 10))
 	}
 	return append(append(args, in.options...), "-i", in.url)
 }

@@ -26,7 +26,7 @@ type planned struct {
 func newPlan(inputs []input, f found, loop bool) (*plan, error) {
 	p := &plan{}
 	for i, in := range inputs {
-		p.args = append(p.args, in.args(f.formats[i].name, f.formats[i].finite, loop)...)
+		p.args = append(p.args, in.args(pace{f.formats[i].name, f.formats[i].finite, loop, f.analysis})...)
 	}
 	var video, audio *stream
 	for i := range f.streams {

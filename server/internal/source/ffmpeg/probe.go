@@ -21,6 +21,8 @@ const probeLimit = 30 * time.Second
 type found struct {
 	formats map[int]format
 	streams []stream
+
+	analysis time.Duration // that it took
 }
 
 type format struct {
@@ -37,35 +39,66 @@ type stream struct {
 	pixels        string // pixel format
 	width, height int
 	picture       bool // a cover, not a video
+	silent        bool // sound of which no frame was seen
 }
 
-// probe runs ffmpeg without an output, which describes its inputs and gives up.
-// ffprobe would say it in JSON, but of one input only, and not of several.
-func probe(ctx context.Context, inputs []input, stdin io.ReadCloser) (found, error) {
+// analyses are how long ffmpeg may look at an input to find out what its streams
+// are. Of transport streams it uses all of that, so the first try is short; streams
+// whose keyframes are further apart need a longer one.
+var analyses = []time.Duration{time.Second, 6 * time.Second, 15 * time.Second}
+
+// probe finds out what the inputs hold.
+func probe(ctx context.Context, inputs []input, open func() io.ReadCloser) (found, error) {
 	limited, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	argv := globals("info")
-	for _, in := range inputs {
-		argv = append(argv, in.args("", false, false)...)
+	var f found
+	var err error
+	for _, analysis := range analyses {
+		var stdin io.ReadCloser
+		if open != nil {
+			stdin = open()
+		}
+		f, err = describe(limited, inputs, analysis, stdin)
+		if err != nil || f.complete() {
+			break
+		}
 	}
-	d := description{found: found{formats: make(map[int]format)}}
-	err := process.Run(limited, process.Command{
-		Argv:  argv,
-		Stdin: stdin,
-		Line:  parseLine,
-		Lines: d.line,
-	}, nil)
 	switch {
 	case ctx.Err() != nil:
 		return found{}, context.Cause(ctx)
 	case limited.Err() != nil:
 		return found{}, fmt.Errorf("ffmpeg found no media within %v", probeLimit)
-	case !d.whole && err != nil && d.problem != "":
+	}
+	return f, err
+}
+
+// describe runs ffmpeg without an output, which describes its inputs and gives up.
+// ffprobe would say it in JSON, but of one input only, and not of several.
+func describe(ctx context.Context, inputs []input, analysis time.Duration, stdin io.ReadCloser) (found, error) {
+	argv := globals("info")
+	for _, in := range inputs {
+		argv = append(argv, in.args(pace{analysis: analysis})...)
+	}
+	d := description{found: found{formats: make(map[int]format), analysis: analysis}}
+	err := process.Run(ctx, process.Command{Argv: argv, Stdin: stdin, Line: parseLine, Lines: d.line}, nil)
+	switch {
+	case d.whole || err == nil:
+		return d.found, nil
+	case d.problem != "":
 		return found{}, fmt.Errorf("ffmpeg cannot read the input: %s", d.problem)
-	case !d.whole && err != nil:
+	default:
 		return found{}, fmt.Errorf("probe: %w", err)
 	}
-	return d.found, nil
+}
+
+// complete reports whether every stream is known well enough to be copied.
+func (f *found) complete() bool {
+	for _, s := range f.streams {
+		if s.kind == "Video" && s.codec != "none" && s.width == 0 || s.kind == "Audio" && s.silent {
+			return false
+		}
+	}
+	return len(f.streams) > 0
 }
 
 // description collects ffmpeg's words on its inputs.
@@ -122,6 +155,7 @@ func (d *description) stream(m []string) {
 		s.profile = strings.TrimSpace(p[1])
 	}
 	s.picture = strings.Contains(rest, "(attached pic)")
+	s.silent = strings.Contains(rest, ", 0 channels") || strings.Contains(rest, ", 0 Hz")
 	if s.kind == "Video" {
 		if p := pixelPart.FindStringSubmatch(rest); p != nil {
 			s.pixels = p[1]
