@@ -68,10 +68,10 @@ func parseFormat(m *sdp.MediaDescription, id string) (f format, name string, err
 		name = ""
 	}
 	for _, a := range m.Attributes {
-		fields := strings.SplitN(a.Value, " ", 2)
-		if a.Key == "rtcp-fb" && len(fields) == 2 && (fields[0] == id || fields[0] == "*") && isFeedback(fields[1]) &&
-			!slices.Contains(f.feedback, fields[1]) {
-			f.feedback = append(f.feedback, fields[1])
+		number, kind, _ := strings.Cut(a.Value, " ")
+		kind = strings.TrimSpace(kind)
+		if a.Key == "rtcp-fb" && (number == id || number == "*") && isFeedback(kind) && !slices.Contains(f.feedback, kind) {
+			f.feedback = append(f.feedback, kind)
 		}
 	}
 	return f, printable(name), nil

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/framewire/framewire/server/internal/publish"
+	"github.com/framewire/framewire/server/internal/publish/whip/jitter"
 )
 
 const (
@@ -117,6 +118,9 @@ func (o Options) listen() (*net.UDPConn, *ice.UDPMuxDefault, webrtc.SettingEngin
 	engine.SetIncludeLoopbackCandidate(o.Loopback)
 	engine.SetICETimeouts(disconnectedAfter, failedAfter, 0)
 	engine.SetReceiveMTU(receiveMTU)
+	// Packets that are sent again come late; the usual window of 64 packets, a few
+	// milliseconds of a keyframe, would take them for replayed ones.
+	engine.SetSRTPReplayProtectionWindow(jitter.MaxPackets)
 	if err := engine.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
 		return nil, nil, engine, closeAll(err, mux, conn)
 	}

@@ -96,7 +96,6 @@ func (t *track) drain(now time.Time, out *program) error {
 // skip gives up the frame at hand, and for video all that follow it up to a
 // keyframe: they build on what was lost.
 func (t *track) skip() {
-	println("skip", t.buffer.Next())
 	t.drop()
 	t.seeking = t.section.kind == media.Video
 }

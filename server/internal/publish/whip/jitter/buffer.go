@@ -22,9 +22,9 @@ type Packet struct {
 }
 
 const (
-	// maxPackets bounds what is kept behind a gap: over 200 ms of 40 Mbit/s in
+	// MaxPackets bounds what is kept behind a gap: over 200 ms of 40 Mbit/s in
 	// packets of 1,200 bytes. A power of two, so that sequence numbers index it.
-	maxPackets = 1024
+	MaxPackets = 1024
 
 	// restartRun is how many packets in a row must lie before the place that was
 	// reached for the sender to be taken to have begun a new numbering. A network
@@ -44,7 +44,7 @@ const (
 type Buffer struct {
 	wait time.Duration
 
-	slots   [maxPackets]slot
+	slots   [MaxPackets]slot
 	next    int64 // extended sequence number to hand out next
 	highest int64 // the highest seen
 	held    int   // packets in slots
@@ -65,7 +65,7 @@ type slot struct {
 // its absence was noticed.
 func New(wait time.Duration) *Buffer { return &Buffer{wait: wait} }
 
-func (b *Buffer) slot(n int64) *slot { return &b.slots[n&(maxPackets-1)] }
+func (b *Buffer) slot(n int64) *slot { return &b.slots[n&(MaxPackets-1)] }
 
 // Push takes a packet as it came from the network. It keeps its payload until Pop
 // hands it out. It reports false for one that came twice or too late.
@@ -82,7 +82,7 @@ func (b *Buffer) Push(p Packet) bool {
 		}
 		b.restart(p)
 		return true
-	case n-b.next >= maxPackets:
+	case n-b.next >= MaxPackets:
 		// Nothing of what is held can be completed within the bound.
 		b.restart(p)
 		return true
@@ -184,4 +184,3 @@ func (b *Buffer) Due() time.Time {
 	}
 	return due
 }
-func (b *Buffer) Next() int64 { return b.next }
