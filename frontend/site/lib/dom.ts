@@ -25,6 +25,8 @@ export type IconName = keyof typeof ICONS;
 
 // Drawn on a grid of 24, in lines of the current colour.
 const ICONS = {
+  broadcast:
+    "M12 13a1.5 1.5 0 100-3 1.5 1.5 0 000 3zM8 15.5a5.5 5.5 0 010-8M16 7.5a5.5 5.5 0 010 8M5 18.5a10 10 0 010-14M19 4.5a10 10 0 010 14",
   check: "M5 12.5l4.5 4.5L19 7.5",
   close: "M6 6l12 12M18 6L6 18",
   code: "M8 7l-5 5 5 5M16 7l5 5-5 5M13.5 5l-3 14",

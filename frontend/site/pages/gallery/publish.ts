@@ -7,11 +7,11 @@ import { tabs } from "../../lib/tabs.ts";
 
 /** Where this server is, for commands that are right when they are copied. */
 export interface Host {
-  /** As in the address bar, with the port where it has one. */
-  readonly host: string;
   /** What `framewire serve --listen` takes to listen there again. */
   readonly listen: string;
   readonly origin: string;
+  /** Where RTMP publishers send to; its port is the protocol's own, 1935. */
+  readonly rtmp: string;
 }
 
 interface Step {
@@ -43,7 +43,42 @@ function serve({ listen }: Host, source: string): string {
   return line.length <= LINE_LENGTH ? line : words.join(" \\\n  ");
 }
 
+/** What holds for everything that is sent to the server, by whatever protocol. */
+const KEY_NOTE =
+  "A server that only its own machine can reach lets everybody publish. Any other wants a stream key: it is started with --publish-key SECRET, and publishers add ?key=SECRET to the stream's name.";
+
 const WAYS: readonly Way[] = [
+  {
+    id: "obs",
+    title: "OBS",
+    icon: "broadcast",
+    steps: (host) => [
+      { text: "In Settings, Stream, choose the service Custom and this server:", command: host.rtmp },
+      { text: "The stream key is the name that the stream is to have:", command: "studio" },
+      {
+        text: "For low latency, in Settings, Output, set the keyframe interval to 1 s and, with x264, the tune to zerolatency. Start streaming, and watch it:",
+        link: `${host.origin}/watch/studio`,
+      },
+    ],
+    note: KEY_NOTE,
+  },
+  {
+    id: "ffmpeg",
+    title: "ffmpeg",
+    icon: "terminal",
+    steps: (host) => [
+      {
+        text: "From any machine, send what ffmpeg can read over RTMP. This is a test picture with a tone.",
+        command: `ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=440 \\\n  -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 60 -c:a aac \\\n  -f flv ${host.rtmp}/test`,
+      },
+      {
+        text: "A file that holds H.264 and AAC already needs no encoding:",
+        command: `ffmpeg -re -i holiday.mp4 -c copy -f flv ${host.rtmp}/holiday`,
+      },
+      { text: "Watch it:", link: `${host.origin}/watch/test` },
+    ],
+    note: KEY_NOTE,
+  },
   {
     id: "file",
     title: "A file",
@@ -71,24 +106,21 @@ const WAYS: readonly Way[] = [
     note: "Needs ffmpeg on the server. rtmp://, srt://, http:// and https:// addresses work in the same way. A camera that goes away is tried again until it is back; viewers stay where they are.",
   },
   {
-    id: "ffmpeg",
-    title: "ffmpeg",
-    icon: "terminal",
+    id: "command",
+    title: "A command",
+    icon: "code",
     steps: (host) => [
       {
-        text: "Whatever ffmpeg can read: write its input arguments after ffmpeg:. This is a webcam on Linux.",
+        text: "Let the server run ffmpeg itself: write its input arguments after ffmpeg:. This is a webcam on Linux.",
         command: serve(host, "'webcam=ffmpeg:-f v4l2 -framerate 30 -i /dev/video0'"),
       },
       {
-        text: "Or let a command of yours write the video to its standard output; fragmented MP4 and MPEG-TS are taken as they come. This is a test picture with a tone.",
-        command: serve(
-          host,
-          "'test=exec:ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=440 -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 60 -c:a aac -f mpegts -'",
-        ),
+        text: "Or let it run a command of yours that writes video to its standard output; fragmented MP4 and MPEG-TS are taken as they come.",
+        command: serve(host, "'mine=exec:/usr/local/bin/my-encoder --low-latency'"),
       },
-      { text: "Watch it:", link: `${host.origin}/watch/test` },
+      { text: "Watch it:", link: `${host.origin}/watch/webcam` },
     ],
-    note: "Sources are named by whoever starts the server, never by a visitor.",
+    note: "It is started again when it ends. Sources are named by whoever starts the server, never by a visitor.",
   },
 ];
 
@@ -102,8 +134,8 @@ export function showPublishHelp(container: HTMLElement, host: Host): void {
 }
 
 /** The host of the page that is shown. */
-export function hostOf({ host, port, protocol, origin }: Location): Host {
-  return { host, origin, listen: `:${port || (protocol === "https:" ? "443" : "80")}` };
+export function hostOf({ hostname, port, protocol, origin }: Location): Host {
+  return { origin, listen: `:${port || (protocol === "https:" ? "443" : "80")}`, rtmp: `rtmp://${hostname}/live` };
 }
 
 function panelOf(way: Way, host: Host): HTMLElement {
