@@ -73,6 +73,21 @@ func serve(t testing.TB, opts web.Options, plain ...bool) *site {
 	return s
 }
 
+// eventually waits for a condition of which nothing tells.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	over := time.After(patience)
+	for !holds() {
+		select {
+		case <-ticker.C:
+		case <-over:
+			t.Fatalf("it does not come to pass that %s", what)
+		}
+	}
+}
+
 func (s *site) url(path string) string { return "http://" + s.addr + path }
 
 // dial opens a session that is closed with the test.

@@ -24,6 +24,7 @@ const (
 	maxLatencyTarget  = 60000 // milliseconds
 	maxInstance       = 64
 	maxAnswer         = 500 // of a DirectiveResult's error, which goes to logs
+	maxComplaint      = 500 // of what is wrong with a message, which may repeat it
 
 	// maxSeconds bounds times so that they fit a time.Duration with room to add
 	// to: about 31 years of one stream.
@@ -48,7 +49,7 @@ func (e Encoding) Decode(data []byte) (ClientMessage, error) {
 	if err != nil {
 		return nil, &DecodeError{Err: &Error{
 			Code:    MalformedMessage,
-			Message: fmt.Sprintf("not a ClientMessage in the subprotocol %v: %v", e, err),
+			Message: cut(fmt.Sprintf("not a ClientMessage in the subprotocol %v: %v", e, err), maxComplaint),
 		}}
 	}
 	d := &checker{}
@@ -263,10 +264,8 @@ func directiveResult(m *pb.DirectiveResult) DirectiveResult {
 	return r
 }
 
-// cut shortens s to at most n bytes without splitting a character.
+// cut shortens s to at most n bytes, and leaves out what is not UTF-8: a split
+// character at the end, or bytes that were never text.
 func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
+	return strings.ToValidUTF8(s[:min(n, len(s))], "")
 }
