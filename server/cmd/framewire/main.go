@@ -20,6 +20,7 @@ var version = "dev"
 
 type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve streams and the pages that play them."`
+	Bench   benchCmd   `cmd:"" help:"Measure a server."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -54,6 +54,8 @@ var layers = map[string][]string{
 	"server/internal/app": {"server/internal", "frontend"},
 	"server/cmd":          {"server/internal", "server/client", "frontend", "gen/go"},
 
+	"server/internal/load": {"gen/go", "server/internal/wire"},
+
 	"server/internal/badnet":    {},
 	"server/internal/mediatest": {},
 	"server/internal/archtest":  {},
@@ -67,8 +69,8 @@ var exclusive = map[string][]string{
 	"github.com/alecthomas/kong":            {"server/cmd"},
 	"github.com/golang-jwt/jwt/v5":          {"server/internal/auth", "server/cmd"},
 	"github.com/goccy/go-yaml":              {"server/internal/config"},
-	"google.golang.org/protobuf":            {"server/internal/wire", "server/internal/ingest", "server/client", "gen/go", "server/cmd"},
-	"github.com/framewire/framewire/gen/go": {"server/internal/wire", "server/client", "server/cmd"},
+	"google.golang.org/protobuf":            {"server/internal/wire", "server/internal/ingest", "server/internal/load", "server/client", "gen/go", "server/cmd"},
+	"github.com/framewire/framewire/gen/go": {"server/internal/wire", "server/internal/load", "server/client", "server/cmd"},
 }
 
 func within(pkg string, roots []string) bool {

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package load
+
+func checkDescriptors(int) error { return nil }

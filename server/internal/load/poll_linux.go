@@ -1,0 +1,136 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// pollBuffer is shared by all viewers of a poller: what comes is looked at
+	// once and forgotten.
+	pollBuffer = 128 << 10
+	pollEvents = 256
+	// pollWait is how soon a poller notices that it is to stop.
+	pollWait = 100 * time.Millisecond
+)
+
+// poller reads many connections on one goroutine. A goroutine for each would
+// cost a wake-up and a second, empty read for each message.
+type poller struct {
+	shard   *shard
+	epoll   int
+	stopped atomic.Bool
+	done    sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[int32]*viewer // by file descriptor
+}
+
+func newPoller(s *shard) (*poller, error) {
+	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	p := &poller{shard: s, epoll: epoll, conns: make(map[int32]*viewer)}
+	p.done.Go(p.loop)
+	return p, nil
+}
+
+// add takes over conn. It reports false for a connection that cannot be polled.
+func (p *poller) add(v *viewer, conn net.Conn, early []byte) (bool, error) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return false, nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	// A copy of the descriptor, since the runtime polls the original.
+	fd := -1
+	if e := raw.Control(func(original uintptr) { fd, err = syscall.Dup(int(original)) }); e != nil {
+		err = e
+	}
+	if err != nil {
+		return false, err
+	}
+	syscall.CloseOnExec(fd)
+	_ = conn.Close()
+	v.send = func(frame []byte) error {
+		_, err := syscall.Write(fd, frame) // small, and rare: it fits
+		return err
+	}
+	if err := p.shard.take(v, early); err != nil {
+		_ = syscall.Close(fd)
+		return true, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[int32(fd)] = v
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP, Fd: int32(fd)}
+	if err := syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
+		delete(p.conns, int32(fd))
+		_ = syscall.Close(fd)
+		return true, fmt.Errorf("epoll: %w", err)
+	}
+	return true, nil
+}
+
+func (p *poller) loop() {
+	buffer := make([]byte, pollBuffer)
+	var events [pollEvents]syscall.EpollEvent
+	var ready [pollEvents]*viewer
+	for !p.stopped.Load() {
+		n, err := syscall.EpollWait(p.epoll, events[:], int(pollWait.Milliseconds()))
+		if err != nil {
+			if errors.Is(err, syscall.EINTR) {
+				continue
+			}
+			return
+		}
+		p.mu.Lock()
+		for i := range n {
+			ready[i] = p.conns[events[i].Fd]
+		}
+		p.mu.Unlock()
+		for i := range n {
+			p.read(int(events[i].Fd), ready[i], buffer)
+		}
+	}
+}
+
+func (p *poller) read(fd int, v *viewer, buffer []byte) {
+	n, err := syscall.Read(fd, buffer)
+	switch {
+	case n > 0:
+		err = p.shard.take(v, buffer[:n])
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
+		return
+	case err == nil:
+		err = io.EOF
+	}
+	if err != nil {
+		p.shard.finish(v, err)
+		p.mu.Lock()
+		delete(p.conns, int32(fd))
+		p.mu.Unlock()
+		_ = syscall.Close(fd)
+	}
+}
+
+// stop ends all connections of the poller.
+func (p *poller) stop() {
+	p.stopped.Store(true)
+	p.done.Wait()
+	for fd, v := range p.conns {
+		_ = v.send(leaving)
+		_ = syscall.Close(int(fd))
+	}
+	_ = syscall.Close(p.epoll)
+}

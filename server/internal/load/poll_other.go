@@ -1,0 +1,14 @@
+//go:build !linux
+
+package load
+
+import "net"
+
+// poller is for Linux; elsewhere every viewer has a goroutine.
+type poller struct{}
+
+func newPoller(*shard) (*poller, error) { return &poller{}, nil }
+
+func (*poller) add(*viewer, net.Conn, []byte) (bool, error) { return false, nil }
+
+func (*poller) stop() {}
