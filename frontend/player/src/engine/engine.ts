@@ -79,6 +79,8 @@ export class Engine {
   #filler: Filler | undefined;
   #filling = false;
   #flushed = false;
+  /** Running dry is no news now. */
+  #excused = false;
   #videoEnd: Seconds | undefined;
   #seeks = 0;
   #wishes: Wishes = { sound: true, picture: true, live: true, playing: true, latency: 0, visible: true };
@@ -140,7 +142,14 @@ export class Engine {
     this.#replay.clear();
     const otherTimeline = last && (last.stream !== message.stream || last.instance !== message.instance);
     if (otherTimeline) this.#newTimeline();
+    else if (last && last.epoch !== message.epoch) this.#newEpoch();
     if (this.#media.open) this.#configure();
+  }
+
+  /** The source broke off: that nothing comes is no fault of the network. */
+  interrupted(): void {
+    this.meter.forgetStall();
+    this.#excused = true;
   }
 
   fragment(fragment: Fragment): void {
@@ -177,6 +186,7 @@ export class Engine {
 
   /** What comes next starts at the live edge. */
   rejoin(): void {
+    this.meter.forgetStall();
     this.#steering.restart();
     this.#join = new Join(this.#kinds, this.#startBehind);
   }
@@ -189,7 +199,7 @@ export class Engine {
     this.playhead.update(sample);
     if (sample.paused || !this.#wishes.playing) return this.meter.forgetStall();
     if (this.playhead.ready) this.#endStall();
-    else if (before && !sample.seeking && !this.#join) this.meter.stallBegins(sample.at);
+    else if (before && !sample.seeking && !this.#join && !this.#excused) this.meter.stallBegins(sample.at);
   }
 
   frame(frame: ShownFrame): void {
@@ -242,6 +252,12 @@ export class Engine {
     this.#trimmer.reset();
     this.#videoEnd = undefined;
     if (this.#media.tracks.size > 0) this.#renew();
+  }
+
+  /** The timeline goes on where it broke off, however long ago that was. */
+  #newEpoch(): void {
+    this.#steering.restart();
+    if (!this.playhead.moving && this.#wishes.live && this.#media.tracks.size > 0) this.rejoin();
   }
 
   #renew(): void {
@@ -415,6 +431,7 @@ export class Engine {
     const arrived = sample !== undefined && sample.seeks === this.#seeks && !sample.seeking;
     if (arrived && (moving || sample.paused)) {
       this.#join = undefined;
+      this.#excused = false;
       this.#steering.started();
     } else if (join.age > joinTimeout && this.#wishes.live && this.#media.endAt(time) === undefined) {
       // Where the playhead was put, nothing came.

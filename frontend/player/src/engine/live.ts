@@ -31,6 +31,8 @@ const chaseCooldown: Millis = 8_000;
 /** What each stall adds to the target, and how much of that at most. */
 const stallStep: Seconds = 0.04;
 const maxStallGrowth: Seconds = 2;
+/** Jitter beyond this is an outage, which no buffer of a live stream ought to bridge. */
+const maxJitter: Seconds = 1;
 /** After this long without a stall, growth shrinks by half in every such time. */
 const calm: Millis = 15_000;
 
@@ -135,7 +137,7 @@ export class LiveControl {
       this.#calmSince = input.at;
     }
     const floor = input.sound ? this.#profile.soundFloor : this.#profile.videoFloor;
-    const needed = Math.max(floor, 1.5 * input.chunk + input.jitter / 1000) + this.#growth;
+    const needed = Math.max(floor, 1.5 * input.chunk + Math.min(input.jitter / 1000, maxJitter)) + this.#growth;
     return input.wanted === undefined ? needed : Math.max(floor, input.wanted);
   }
 

@@ -120,7 +120,10 @@ export class Host {
       this.#engine.started(started);
     });
     client.on("fragment", (fragment) => this.#engine.fragment(fragment));
-    client.on("waiting", (waiting) => post({ type: "waiting", waiting }));
+    client.on("waiting", (waiting) => {
+      this.#engine.interrupted();
+      post({ type: "waiting", waiting });
+    });
     client.on("ended", (ended) => post({ type: "ended", ended }));
     client.on("streams", (streams) => post({ type: "streams", streams }));
     client.on("gap", ({ reason, from, to }) => {

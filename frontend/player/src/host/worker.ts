@@ -1,8 +1,12 @@
 import { Host } from "./host.ts";
 import type { ToHost, ToPage } from "./messages.ts";
 
+/** The global variable in which a worker keeps messages that come before it can serve. */
+export const earlyMessages = "framewireEarly";
+
 /** The part of a dedicated worker's global scope that is used. */
 interface WorkerScope {
+  [earlyMessages]?: MessageEvent<ToHost>[];
   onmessage: ((event: MessageEvent<ToHost>) => void) | null;
   postMessage(message: ToPage | "ready", transfer: Transferable[]): void;
 }
@@ -18,7 +22,7 @@ export function inWorker(): boolean {
 export function serve(): void {
   const scope = globalThis as unknown as WorkerScope;
   let host: Host | undefined;
-  scope.onmessage = ({ data }) => {
+  const receive = ({ data }: MessageEvent<ToHost>): void => {
     if (data.type === "open") {
       host?.close();
       host = new Host(data.options, (message, transfer = []) => scope.postMessage(message, transfer));
@@ -26,5 +30,7 @@ export function serve(): void {
       host?.receive(data);
     }
   };
+  scope.onmessage = receive;
+  scope[earlyMessages]?.forEach(receive);
   scope.postMessage("ready", []);
 }
