@@ -3,7 +3,7 @@
 //	demo:                     the clip in the binary
 //	file:PATH, PATH           a file, played in real time, over and over
 //	ffmpeg:ARGS               ffmpeg with these input arguments
-//	rtsp://... srt://... etc. ffmpeg with this URL
+//	rtsp://... srt://... etc. whatever ffmpeg gets from this URL
 //	exec:COMMAND              a command's standard output
 //
 // Only configuration names sources; nothing that a viewer or publisher sends gets
@@ -107,6 +107,9 @@ func parse(raw string, log *slog.Logger) (Parsed, error) {
 		s, err := exec.New(argv, log)
 		return Parsed{s, Info{Kind: Exec}}, err
 	case ffmpeg.Takes(scheme):
+		if s := ffmpeg.NewTransport(raw, exec.Read, log); s != nil {
+			return Parsed{s, Info{Kind: FFmpeg}}, nil
+		}
 		args, err := ffmpeg.URL(raw)
 		if err != nil {
 			return Parsed{}, err

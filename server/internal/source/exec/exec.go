@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
 	"github.com/framewire/framewire/server/internal/mp4"
@@ -42,33 +43,36 @@ func New(argv []string, log *slog.Logger) (*Source, error) {
 func (s *Source) Run(ctx context.Context, sink media.Sink) error {
 	command := process.Command{Argv: s.argv, Outputs: 1, Log: s.log, Line: line}
 	return process.Run(ctx, command, func(outputs []*os.File) error {
-		return s.read(ctx, outputs[0], sink)
+		return Read(ctx, outputs[0], 0, s.log, sink)
 	})
 }
 
 // line logs what the command has to say, which may name URLs.
 func line(text string) (slog.Level, string) { return slog.LevelWarn, ffmpeg.Redact(text) }
 
-// read finds out what comes and reads it.
-func (s *Source) read(ctx context.Context, output *os.File, sink media.Sink) error {
-	head, err := peek(output)
-	if err != nil {
+// Read reads media of any container from a pipe, whose read deadline is used, until
+// it ends or the context is done and whoever writes to the pipe stops. With stall
+// it fails with os.ErrDeadlineExceeded when nothing comes for so long.
+func Read(ctx context.Context, pipe *os.File, stall time.Duration, log *slog.Logger, sink media.Sink) error {
+	in := &attempt{Sink: sink, pipe: pipe, stall: stall}
+	if err := in.peek(); err != nil {
 		return err
 	}
-	native := &attempt{Sink: sink, in: output, head: head, kept: head}
+	head := in.head
+	var err error
 	switch {
 	case isMP4(head):
-		s.log.Info("the command writes MP4")
-		err = mp4.Demux(native, native)
+		log.Info("reading MP4")
+		err = mp4.Demux(in, in)
 	case mpegts.Recognize(head):
-		s.log.Info("the command writes MPEG-TS")
-		err = mpegts.Demux(native, native, mpegts.Options{})
+		log.Info("reading MPEG-TS")
+		err = mpegts.Demux(in, in, mpegts.Options{})
 	default:
-		return ffmpeg.Convert(ctx, head, output, s.log, sink)
+		return ffmpeg.Convert(ctx, head, pipe, log, sink)
 	}
-	if !native.started && (errors.Is(err, mp4.ErrNotFragmented) || errors.Is(err, mp4.ErrNoTracks) || errors.Is(err, mpegts.ErrUnsupported)) {
-		s.log.Info("reading the command's output through ffmpeg", "reason", err)
-		return ffmpeg.Convert(ctx, native.kept, output, s.log, sink)
+	if !in.started && (errors.Is(err, mp4.ErrNotFragmented) || errors.Is(err, mp4.ErrNoTracks) || errors.Is(err, mpegts.ErrUnsupported)) {
+		log.Info("reading on through ffmpeg", "reason", err)
+		return ffmpeg.Convert(ctx, in.kept, pipe, log, sink)
 	}
 	return err
 }
@@ -81,21 +85,6 @@ const (
 	// that nothing else can read it: program maps and moov boxes come early.
 	maxKept = 8 << 20
 )
-
-// peek reads the first bytes; fewer when the output ends early.
-func peek(output io.Reader) ([]byte, error) {
-	head := make([]byte, headSize)
-	n, err := io.ReadFull(output, head)
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		err = nil
-	case errors.Is(err, io.EOF):
-		return nil, io.EOF // the process tells why
-	case err != nil:
-		return nil, fmt.Errorf("read the command's output: %w", err)
-	}
-	return head[:n], err
-}
 
 // isMP4 reports whether the head is that of an MP4: a box of a type that comes
 // first.
@@ -113,10 +102,22 @@ func isMP4(head []byte) bool {
 // attempt feeds a reader and keeps what it is given until media comes out.
 type attempt struct {
 	media.Sink
-	in      io.Reader
+	pipe    *os.File
+	stall   time.Duration
 	head    []byte // not given out yet
 	kept    []byte
 	started bool
+}
+
+// peek reads the first bytes; fewer when the output ends early.
+func (a *attempt) peek() error {
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(a, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err // io.EOF: whoever wrote nothing tells why
+	}
+	a.head = head[:n]
+	return nil
 }
 
 // Start implements media.Sink.
@@ -132,10 +133,15 @@ func (a *attempt) Read(p []byte) (int, error) {
 		a.head = a.head[n:]
 		return n, nil
 	}
-	n, err := a.in.Read(p)
+	if a.stall > 0 {
+		if err := a.pipe.SetReadDeadline(time.Now().Add(a.stall)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := a.pipe.Read(p)
 	if !a.started {
 		if len(a.kept)+n > maxKept {
-			return n, fmt.Errorf("nothing to play in the first %d MB of the command's output", maxKept>>20)
+			return n, fmt.Errorf("nothing to play in the first %d MB", maxKept>>20)
 		}
 		a.kept = append(a.kept, p[:n]...)
 	}

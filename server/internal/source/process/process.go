@@ -76,7 +76,8 @@ func (e *ExitError) Error() string {
 // Outputs end with io.EOF when the command ends. They are closed by Run; their
 // read deadlines may be used by handle. Run returns ctx's error when
 // that ended the command; else what handle returned, if not nil or io.EOF; else
-// an *ExitError for an unsuccessful end.
+// an *ExitError for an unsuccessful end. That comes before an
+// io.ErrUnexpectedEOF of handle's, whose cause it is.
 func Run(ctx context.Context, c Command, handle func(outputs []*os.File) error) error {
 	p, err := start(c)
 	if err != nil {
@@ -97,7 +98,8 @@ func Run(ctx context.Context, c Command, handle func(outputs []*os.File) error) 
 	if handle != nil {
 		handled = handle(p.outputs)
 	}
-	stopped := handled != nil && !errors.Is(handled, io.EOF)
+	cutOff := errors.Is(handled, io.ErrUnexpectedEOF)
+	stopped := handled != nil && !errors.Is(handled, io.EOF) && !cutOff
 	switch {
 	case stopped:
 		cancel()
@@ -118,6 +120,8 @@ func Run(ctx context.Context, c Command, handle func(outputs []*os.File) error) 
 		return handled
 	case ended != nil:
 		return p.exitError(ended)
+	case cutOff:
+		return handled
 	default:
 		return nil
 	}
