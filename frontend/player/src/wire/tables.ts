@@ -6,7 +6,7 @@
 export const tables = {
   AudioDetails: "sampleRate:1u channels:2u",
   ClientMessage: "hello@body:1Hello command@body:2Command ping@body:3Ping playbackReport@body:4PlaybackReport directiveResult@body:5DirectiveResult",
-  Command: "id:1u play@body:2Play pause@body:3Pause resume@body:4Resume stop@body:5Stop seek@body:6Seek goLive@body:7GoLive setVolume@body:8SetVolume setMuted@body:9SetMuted selectTracks@body:10SelectTracks setLatencyTarget@body:11SetLatencyTarget requestKeyframe@body:12RequestKeyframe listStreams@body:13ListStreams subscribeStreams@body:14SubscribeStreams",
+  Command: "id:1u play@body:2Play pause@body:3Pause resume@body:4Resume stop@body:5Stop seek@body:6Seek goLive@body:7GoLive setVolume@body:8SetVolume setMuted@body:9SetMuted selectTracks@body:10SelectTracks setLatencyTarget@body:11SetLatencyTarget requestKeyframe@body:12RequestKeyframe listStreams@body:13ListStreams subscribeStreams@body:14SubscribeStreams refreshToken@body:15RefreshToken",
   CommandDone: "",
   CommandResult: "id:1u done@outcome:2CommandDone error@outcome:3Error streams@outcome:4StreamList",
   Directive: "id:1u play@body:2DirectivePlay pause@body:3DirectivePause setVolume@body:4SetVolume setMuted@body:5SetMuted switchStream@body:6SwitchStream goLive@body:7GoLive showNotice@body:8ShowNotice",
@@ -28,6 +28,7 @@ export const tables = {
   PlaybackReport: "state:1e latencyMs:2d bufferMs:3d targetMs:4d framesDecoded:5u framesDropped:6u stalls:7u stalledMs:8d playbackRate:9d visible:10b roundTripMs:11d reconnects:12u",
   PlayerSettings: "volume:1d muted:2b latencyTargetMs:3u",
   Pong: "clientTimeUnixUs:1x serverReceivedUnixUs:2x serverSentUnixUs:3x",
+  RefreshToken: "token:1s",
   RequestKeyframe: "",
   Resume: "live:1b",
   ResumePosition: "stream:1s instance:2s nextSequence:3v paused:4b timeShifted:5b",

@@ -338,6 +338,7 @@ type Command struct {
 	//	*Command_RequestKeyframe
 	//	*Command_ListStreams
 	//	*Command_SubscribeStreams
+	//	*Command_RefreshToken
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -504,6 +505,15 @@ func (x *Command) GetSubscribeStreams() *SubscribeStreams {
 	return nil
 }
 
+func (x *Command) GetRefreshToken() *RefreshToken {
+	if x != nil {
+		if x, ok := x.Body.(*Command_RefreshToken); ok {
+			return x.RefreshToken
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -573,6 +583,11 @@ type Command_SubscribeStreams struct {
 	SubscribeStreams *SubscribeStreams `protobuf:"bytes,14,opt,name=subscribe_streams,json=subscribeStreams,proto3,oneof"`
 }
 
+type Command_RefreshToken struct {
+	// Give a new token before the present one expires.
+	RefreshToken *RefreshToken `protobuf:"bytes,15,opt,name=refresh_token,json=refreshToken,proto3,oneof"`
+}
+
 func (*Command_Play) isCommand_Body() {}
 
 func (*Command_Pause) isCommand_Body() {}
@@ -598,6 +613,8 @@ func (*Command_RequestKeyframe) isCommand_Body() {}
 func (*Command_ListStreams) isCommand_Body() {}
 
 func (*Command_SubscribeStreams) isCommand_Body() {}
+
+func (*Command_RefreshToken) isCommand_Body() {}
 
 // Starts playing. Another stream that was playing ends with
 // STREAM_END_REASON_SWITCHED. A stream that is not live, or does not exist yet,
@@ -1239,6 +1256,54 @@ func (x *SubscribeStreams) GetEnabled() bool {
 	return false
 }
 
+// Gives a new token, which takes the place of the present one. Refused with
+// ERROR_CODE_PERMISSION_DENIED where it is not valid, or does not allow the
+// stream that plays; the present token then stays.
+type RefreshToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The token, of at most 8192 bytes.
+	Token         string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefreshToken) Reset() {
+	*x = RefreshToken{}
+	mi := &file_framewire_v1_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefreshToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefreshToken) ProtoMessage() {}
+
+func (x *RefreshToken) ProtoReflect() protoreflect.Message {
+	mi := &file_framewire_v1_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefreshToken.ProtoReflect.Descriptor instead.
+func (*RefreshToken) Descriptor() ([]byte, []int) {
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RefreshToken) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
 // Answers a Command, or a message that could not be read.
 type CommandResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1258,7 +1323,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_framewire_v1_control_proto_msgTypes[14]
+	mi := &file_framewire_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1335,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[14]
+	mi := &file_framewire_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1348,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CommandResult) GetId() uint32 {
@@ -1361,7 +1426,7 @@ type CommandDone struct {
 
 func (x *CommandDone) Reset() {
 	*x = CommandDone{}
-	mi := &file_framewire_v1_control_proto_msgTypes[15]
+	mi := &file_framewire_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1438,7 @@ func (x *CommandDone) String() string {
 func (*CommandDone) ProtoMessage() {}
 
 func (x *CommandDone) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[15]
+	mi := &file_framewire_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1451,7 @@ func (x *CommandDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandDone.ProtoReflect.Descriptor instead.
 func (*CommandDone) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 // Why something was not done.
@@ -1405,7 +1470,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_framewire_v1_control_proto_msgTypes[16]
+	mi := &file_framewire_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1482,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[16]
+	mi := &file_framewire_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1495,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Error) GetCode() ErrorCode {
@@ -1490,7 +1555,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_framewire_v1_control_proto_msgTypes[17]
+	mi := &file_framewire_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1567,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[17]
+	mi := &file_framewire_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1580,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SessionState) GetStream() string {
@@ -1643,7 +1708,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_framewire_v1_control_proto_msgTypes[18]
+	mi := &file_framewire_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1655,7 +1720,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[18]
+	mi := &file_framewire_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1668,7 +1733,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PlaybackReport) GetState() PlayerState {
@@ -1779,7 +1844,7 @@ type Directive struct {
 
 func (x *Directive) Reset() {
 	*x = Directive{}
-	mi := &file_framewire_v1_control_proto_msgTypes[19]
+	mi := &file_framewire_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1791,7 +1856,7 @@ func (x *Directive) String() string {
 func (*Directive) ProtoMessage() {}
 
 func (x *Directive) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[19]
+	mi := &file_framewire_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1804,7 +1869,7 @@ func (x *Directive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directive.ProtoReflect.Descriptor instead.
 func (*Directive) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Directive) GetId() uint32 {
@@ -1946,7 +2011,7 @@ type DirectivePlay struct {
 
 func (x *DirectivePlay) Reset() {
 	*x = DirectivePlay{}
-	mi := &file_framewire_v1_control_proto_msgTypes[20]
+	mi := &file_framewire_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2023,7 @@ func (x *DirectivePlay) String() string {
 func (*DirectivePlay) ProtoMessage() {}
 
 func (x *DirectivePlay) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[20]
+	mi := &file_framewire_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2036,7 @@ func (x *DirectivePlay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectivePlay.ProtoReflect.Descriptor instead.
 func (*DirectivePlay) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 // Asks the player to pause.
@@ -1983,7 +2048,7 @@ type DirectivePause struct {
 
 func (x *DirectivePause) Reset() {
 	*x = DirectivePause{}
-	mi := &file_framewire_v1_control_proto_msgTypes[21]
+	mi := &file_framewire_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1995,7 +2060,7 @@ func (x *DirectivePause) String() string {
 func (*DirectivePause) ProtoMessage() {}
 
 func (x *DirectivePause) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[21]
+	mi := &file_framewire_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2008,7 +2073,7 @@ func (x *DirectivePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectivePause.ProtoReflect.Descriptor instead.
 func (*DirectivePause) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{21}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 // Asks the player to play another stream.
@@ -2022,7 +2087,7 @@ type SwitchStream struct {
 
 func (x *SwitchStream) Reset() {
 	*x = SwitchStream{}
-	mi := &file_framewire_v1_control_proto_msgTypes[22]
+	mi := &file_framewire_v1_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2099,7 @@ func (x *SwitchStream) String() string {
 func (*SwitchStream) ProtoMessage() {}
 
 func (x *SwitchStream) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[22]
+	mi := &file_framewire_v1_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2112,7 @@ func (x *SwitchStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchStream.ProtoReflect.Descriptor instead.
 func (*SwitchStream) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{22}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SwitchStream) GetStream() string {
@@ -2070,7 +2135,7 @@ type ShowNotice struct {
 
 func (x *ShowNotice) Reset() {
 	*x = ShowNotice{}
-	mi := &file_framewire_v1_control_proto_msgTypes[23]
+	mi := &file_framewire_v1_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2147,7 @@ func (x *ShowNotice) String() string {
 func (*ShowNotice) ProtoMessage() {}
 
 func (x *ShowNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[23]
+	mi := &file_framewire_v1_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2160,7 @@ func (x *ShowNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowNotice.ProtoReflect.Descriptor instead.
 func (*ShowNotice) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ShowNotice) GetText() string {
@@ -2130,7 +2195,7 @@ type DirectiveResult struct {
 
 func (x *DirectiveResult) Reset() {
 	*x = DirectiveResult{}
-	mi := &file_framewire_v1_control_proto_msgTypes[24]
+	mi := &file_framewire_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2142,7 +2207,7 @@ func (x *DirectiveResult) String() string {
 func (*DirectiveResult) ProtoMessage() {}
 
 func (x *DirectiveResult) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[24]
+	mi := &file_framewire_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2155,7 +2220,7 @@ func (x *DirectiveResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectiveResult.ProtoReflect.Descriptor instead.
 func (*DirectiveResult) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DirectiveResult) GetId() uint32 {
@@ -2217,7 +2282,7 @@ type DirectiveDone struct {
 
 func (x *DirectiveDone) Reset() {
 	*x = DirectiveDone{}
-	mi := &file_framewire_v1_control_proto_msgTypes[25]
+	mi := &file_framewire_v1_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2294,7 @@ func (x *DirectiveDone) String() string {
 func (*DirectiveDone) ProtoMessage() {}
 
 func (x *DirectiveDone) ProtoReflect() protoreflect.Message {
-	mi := &file_framewire_v1_control_proto_msgTypes[25]
+	mi := &file_framewire_v1_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,14 +2307,14 @@ func (x *DirectiveDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectiveDone.ProtoReflect.Descriptor instead.
 func (*DirectiveDone) Descriptor() ([]byte, []int) {
-	return file_framewire_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_framewire_v1_control_proto_rawDescGZIP(), []int{26}
 }
 
 var File_framewire_v1_control_proto protoreflect.FileDescriptor
 
 const file_framewire_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x1aframewire/v1/control.proto\x12\fframewire.v1\x1a\x18framewire/v1/media.proto\"\x8c\x06\n" +
+	"\x1aframewire/v1/control.proto\x12\fframewire.v1\x1a\x18framewire/v1/media.proto\"\xcf\x06\n" +
 	"\aCommand\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12(\n" +
 	"\x04play\x18\x02 \x01(\v2\x12.framewire.v1.PlayH\x00R\x04play\x12+\n" +
@@ -2266,7 +2331,8 @@ const file_framewire_v1_control_proto_rawDesc = "" +
 	"\x12set_latency_target\x18\v \x01(\v2\x1e.framewire.v1.SetLatencyTargetH\x00R\x10setLatencyTarget\x12J\n" +
 	"\x10request_keyframe\x18\f \x01(\v2\x1d.framewire.v1.RequestKeyframeH\x00R\x0frequestKeyframe\x12>\n" +
 	"\flist_streams\x18\r \x01(\v2\x19.framewire.v1.ListStreamsH\x00R\vlistStreams\x12M\n" +
-	"\x11subscribe_streams\x18\x0e \x01(\v2\x1e.framewire.v1.SubscribeStreamsH\x00R\x10subscribeStreamsB\x06\n" +
+	"\x11subscribe_streams\x18\x0e \x01(\v2\x1e.framewire.v1.SubscribeStreamsH\x00R\x10subscribeStreams\x12A\n" +
+	"\rrefresh_token\x18\x0f \x01(\v2\x1a.framewire.v1.RefreshTokenH\x00R\frefreshTokenB\x06\n" +
 	"\x04body\"\x9b\x01\n" +
 	"\x04Play\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12#\n" +
@@ -2295,7 +2361,9 @@ const file_framewire_v1_control_proto_rawDesc = "" +
 	"\x0fRequestKeyframe\"\r\n" +
 	"\vListStreams\",\n" +
 	"\x10SubscribeStreams\x12\x18\n" +
-	"\aenabled\x18\x01 \x01(\bR\aenabled\"\xbe\x01\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\"$\n" +
+	"\fRefreshToken\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"\xbe\x01\n" +
 	"\rCommandResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12/\n" +
 	"\x04done\x18\x02 \x01(\v2\x19.framewire.v1.CommandDoneH\x00R\x04done\x12+\n" +
@@ -2417,7 +2485,7 @@ func file_framewire_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_framewire_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_framewire_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_framewire_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_framewire_v1_control_proto_goTypes = []any{
 	(ErrorCode)(0),           // 0: framewire.v1.ErrorCode
 	(Playback)(0),            // 1: framewire.v1.Playback
@@ -2437,19 +2505,20 @@ var file_framewire_v1_control_proto_goTypes = []any{
 	(*RequestKeyframe)(nil),  // 15: framewire.v1.RequestKeyframe
 	(*ListStreams)(nil),      // 16: framewire.v1.ListStreams
 	(*SubscribeStreams)(nil), // 17: framewire.v1.SubscribeStreams
-	(*CommandResult)(nil),    // 18: framewire.v1.CommandResult
-	(*CommandDone)(nil),      // 19: framewire.v1.CommandDone
-	(*Error)(nil),            // 20: framewire.v1.Error
-	(*SessionState)(nil),     // 21: framewire.v1.SessionState
-	(*PlaybackReport)(nil),   // 22: framewire.v1.PlaybackReport
-	(*Directive)(nil),        // 23: framewire.v1.Directive
-	(*DirectivePlay)(nil),    // 24: framewire.v1.DirectivePlay
-	(*DirectivePause)(nil),   // 25: framewire.v1.DirectivePause
-	(*SwitchStream)(nil),     // 26: framewire.v1.SwitchStream
-	(*ShowNotice)(nil),       // 27: framewire.v1.ShowNotice
-	(*DirectiveResult)(nil),  // 28: framewire.v1.DirectiveResult
-	(*DirectiveDone)(nil),    // 29: framewire.v1.DirectiveDone
-	(*StreamList)(nil),       // 30: framewire.v1.StreamList
+	(*RefreshToken)(nil),     // 18: framewire.v1.RefreshToken
+	(*CommandResult)(nil),    // 19: framewire.v1.CommandResult
+	(*CommandDone)(nil),      // 20: framewire.v1.CommandDone
+	(*Error)(nil),            // 21: framewire.v1.Error
+	(*SessionState)(nil),     // 22: framewire.v1.SessionState
+	(*PlaybackReport)(nil),   // 23: framewire.v1.PlaybackReport
+	(*Directive)(nil),        // 24: framewire.v1.Directive
+	(*DirectivePlay)(nil),    // 25: framewire.v1.DirectivePlay
+	(*DirectivePause)(nil),   // 26: framewire.v1.DirectivePause
+	(*SwitchStream)(nil),     // 27: framewire.v1.SwitchStream
+	(*ShowNotice)(nil),       // 28: framewire.v1.ShowNotice
+	(*DirectiveResult)(nil),  // 29: framewire.v1.DirectiveResult
+	(*DirectiveDone)(nil),    // 30: framewire.v1.DirectiveDone
+	(*StreamList)(nil),       // 31: framewire.v1.StreamList
 }
 var file_framewire_v1_control_proto_depIdxs = []int32{
 	5,  // 0: framewire.v1.Command.play:type_name -> framewire.v1.Play
@@ -2465,27 +2534,28 @@ var file_framewire_v1_control_proto_depIdxs = []int32{
 	15, // 10: framewire.v1.Command.request_keyframe:type_name -> framewire.v1.RequestKeyframe
 	16, // 11: framewire.v1.Command.list_streams:type_name -> framewire.v1.ListStreams
 	17, // 12: framewire.v1.Command.subscribe_streams:type_name -> framewire.v1.SubscribeStreams
-	19, // 13: framewire.v1.CommandResult.done:type_name -> framewire.v1.CommandDone
-	20, // 14: framewire.v1.CommandResult.error:type_name -> framewire.v1.Error
-	30, // 15: framewire.v1.CommandResult.streams:type_name -> framewire.v1.StreamList
-	0,  // 16: framewire.v1.Error.code:type_name -> framewire.v1.ErrorCode
-	1,  // 17: framewire.v1.SessionState.playback:type_name -> framewire.v1.Playback
-	2,  // 18: framewire.v1.SessionState.degradation:type_name -> framewire.v1.Degradation
-	3,  // 19: framewire.v1.PlaybackReport.state:type_name -> framewire.v1.PlayerState
-	24, // 20: framewire.v1.Directive.play:type_name -> framewire.v1.DirectivePlay
-	25, // 21: framewire.v1.Directive.pause:type_name -> framewire.v1.DirectivePause
-	11, // 22: framewire.v1.Directive.set_volume:type_name -> framewire.v1.SetVolume
-	12, // 23: framewire.v1.Directive.set_muted:type_name -> framewire.v1.SetMuted
-	26, // 24: framewire.v1.Directive.switch_stream:type_name -> framewire.v1.SwitchStream
-	10, // 25: framewire.v1.Directive.go_live:type_name -> framewire.v1.GoLive
-	27, // 26: framewire.v1.Directive.show_notice:type_name -> framewire.v1.ShowNotice
-	29, // 27: framewire.v1.DirectiveResult.done:type_name -> framewire.v1.DirectiveDone
-	20, // 28: framewire.v1.DirectiveResult.error:type_name -> framewire.v1.Error
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	18, // 13: framewire.v1.Command.refresh_token:type_name -> framewire.v1.RefreshToken
+	20, // 14: framewire.v1.CommandResult.done:type_name -> framewire.v1.CommandDone
+	21, // 15: framewire.v1.CommandResult.error:type_name -> framewire.v1.Error
+	31, // 16: framewire.v1.CommandResult.streams:type_name -> framewire.v1.StreamList
+	0,  // 17: framewire.v1.Error.code:type_name -> framewire.v1.ErrorCode
+	1,  // 18: framewire.v1.SessionState.playback:type_name -> framewire.v1.Playback
+	2,  // 19: framewire.v1.SessionState.degradation:type_name -> framewire.v1.Degradation
+	3,  // 20: framewire.v1.PlaybackReport.state:type_name -> framewire.v1.PlayerState
+	25, // 21: framewire.v1.Directive.play:type_name -> framewire.v1.DirectivePlay
+	26, // 22: framewire.v1.Directive.pause:type_name -> framewire.v1.DirectivePause
+	11, // 23: framewire.v1.Directive.set_volume:type_name -> framewire.v1.SetVolume
+	12, // 24: framewire.v1.Directive.set_muted:type_name -> framewire.v1.SetMuted
+	27, // 25: framewire.v1.Directive.switch_stream:type_name -> framewire.v1.SwitchStream
+	10, // 26: framewire.v1.Directive.go_live:type_name -> framewire.v1.GoLive
+	28, // 27: framewire.v1.Directive.show_notice:type_name -> framewire.v1.ShowNotice
+	30, // 28: framewire.v1.DirectiveResult.done:type_name -> framewire.v1.DirectiveDone
+	21, // 29: framewire.v1.DirectiveResult.error:type_name -> framewire.v1.Error
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_framewire_v1_control_proto_init() }
@@ -2508,6 +2578,7 @@ func file_framewire_v1_control_proto_init() {
 		(*Command_RequestKeyframe)(nil),
 		(*Command_ListStreams)(nil),
 		(*Command_SubscribeStreams)(nil),
+		(*Command_RefreshToken)(nil),
 	}
 	file_framewire_v1_control_proto_msgTypes[1].OneofWrappers = []any{
 		(*Play_TimeSeconds)(nil),
@@ -2515,12 +2586,12 @@ func file_framewire_v1_control_proto_init() {
 		(*Play_SecondsBehindLive)(nil),
 	}
 	file_framewire_v1_control_proto_msgTypes[9].OneofWrappers = []any{}
-	file_framewire_v1_control_proto_msgTypes[14].OneofWrappers = []any{
+	file_framewire_v1_control_proto_msgTypes[15].OneofWrappers = []any{
 		(*CommandResult_Done)(nil),
 		(*CommandResult_Error)(nil),
 		(*CommandResult_Streams)(nil),
 	}
-	file_framewire_v1_control_proto_msgTypes[19].OneofWrappers = []any{
+	file_framewire_v1_control_proto_msgTypes[20].OneofWrappers = []any{
 		(*Directive_Play)(nil),
 		(*Directive_Pause)(nil),
 		(*Directive_SetVolume)(nil),
@@ -2529,7 +2600,7 @@ func file_framewire_v1_control_proto_init() {
 		(*Directive_GoLive)(nil),
 		(*Directive_ShowNotice)(nil),
 	}
-	file_framewire_v1_control_proto_msgTypes[24].OneofWrappers = []any{
+	file_framewire_v1_control_proto_msgTypes[25].OneofWrappers = []any{
 		(*DirectiveResult_Done)(nil),
 		(*DirectiveResult_Error)(nil),
 	}
@@ -2539,7 +2610,7 @@ func file_framewire_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_framewire_v1_control_proto_rawDesc), len(file_framewire_v1_control_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file framewire/v1/control.proto.
  */
 export const file_framewire_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChpmcmFtZXdpcmUvdjEvY29udHJvbC5wcm90bxIMZnJhbWV3aXJlLnYxIvoECgdDb21tYW5kEgoKAmlkGAEgASgNEiIKBHBsYXkYAiABKAsyEi5mcmFtZXdpcmUudjEuUGxheUgAEiQKBXBhdXNlGAMgASgLMhMuZnJhbWV3aXJlLnYxLlBhdXNlSAASJgoGcmVzdW1lGAQgASgLMhQuZnJhbWV3aXJlLnYxLlJlc3VtZUgAEiIKBHN0b3AYBSABKAsyEi5mcmFtZXdpcmUudjEuU3RvcEgAEiIKBHNlZWsYBiABKAsyEi5mcmFtZXdpcmUudjEuU2Vla0gAEicKB2dvX2xpdmUYByABKAsyFC5mcmFtZXdpcmUudjEuR29MaXZlSAASLQoKc2V0X3ZvbHVtZRgIIAEoCzIXLmZyYW1ld2lyZS52MS5TZXRWb2x1bWVIABIrCglzZXRfbXV0ZWQYCSABKAsyFi5mcmFtZXdpcmUudjEuU2V0TXV0ZWRIABIzCg1zZWxlY3RfdHJhY2tzGAogASgLMhouZnJhbWV3aXJlLnYxLlNlbGVjdFRyYWNrc0gAEjwKEnNldF9sYXRlbmN5X3RhcmdldBgLIAEoCzIeLmZyYW1ld2lyZS52MS5TZXRMYXRlbmN5VGFyZ2V0SAASOQoQcmVxdWVzdF9rZXlmcmFtZRgMIAEoCzIdLmZyYW1ld2lyZS52MS5SZXF1ZXN0S2V5ZnJhbWVIABIxCgxsaXN0X3N0cmVhbXMYDSABKAsyGS5mcmFtZXdpcmUudjEuTGlzdFN0cmVhbXNIABI7ChFzdWJzY3JpYmVfc3RyZWFtcxgOIAEoCzIeLmZyYW1ld2lyZS52MS5TdWJzY3JpYmVTdHJlYW1zSABCBgoEYm9keSJpCgRQbGF5Eg4KBnN0cmVhbRgBIAEoCRIWCgx0aW1lX3NlY29uZHMYAiABKAFIABISCghzZXF1ZW5jZRgDIAEoBEgAEh0KE3NlY29uZHNfYmVoaW5kX2xpdmUYBCABKAFIAEIGCgRmcm9tIgcKBVBhdXNlIhYKBlJlc3VtZRIMCgRsaXZlGAEgASgIIgYKBFN0b3AiHAoEU2VlaxIUCgx0aW1lX3NlY29uZHMYASABKAEiCAoGR29MaXZlIhsKCVNldFZvbHVtZRIOCgZ2b2x1bWUYASABKAEiGQoIU2V0TXV0ZWQSDQoFbXV0ZWQYASABKAgibgoMU2VsZWN0VHJhY2tzEhsKDnZpZGVvX3RyYWNrX2lkGAEgASgNSACIAQESGwoOYXVkaW9fdHJhY2tfaWQYAiABKA1IAYgBAUIRCg9fdmlkZW9fdHJhY2tfaWRCEQoPX2F1ZGlvX3RyYWNrX2lkIi0KEFNldExhdGVuY3lUYXJnZXQSGQoRbGF0ZW5jeV90YXJnZXRfbXMYASABKA0iEQoPUmVxdWVzdEtleWZyYW1lIg0KC0xpc3RTdHJlYW1zIiMKEFN1YnNjcmliZVN0cmVhbXMSDwoHZW5hYmxlZBgBIAEoCCKkAQoNQ29tbWFuZFJlc3VsdBIKCgJpZBgBIAEoDRIpCgRkb25lGAIgASgLMhkuZnJhbWV3aXJlLnYxLkNvbW1hbmREb25lSAASJAoFZXJyb3IYAyABKAsyEy5mcmFtZXdpcmUudjEuRXJyb3JIABIrCgdzdHJlYW1zGAQgASgLMhguZnJhbWV3aXJlLnYxLlN0cmVhbUxpc3RIAEIJCgdvdXRjb21lIg0KC0NvbW1hbmREb25lIk4KBUVycm9yEiUKBGNvZGUYASABKA4yFy5mcmFtZXdpcmUudjEuRXJyb3JDb2RlEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAki4wIKDFNlc3Npb25TdGF0ZRIOCgZzdHJlYW0YASABKAkSKAoIcGxheWJhY2sYAiABKA4yFi5mcmFtZXdpcmUudjEuUGxheWJhY2sSDgoGdm9sdW1lGAMgASgBEg0KBW11dGVkGAQgASgIEhkKEWxhdGVuY3lfdGFyZ2V0X21zGAUgASgNEhYKDnZpZGVvX3RyYWNrX2lkGAYgASgNEhYKDmF1ZGlvX3RyYWNrX2lkGAcgASgNEi4KC2RlZ3JhZGF0aW9uGAggASgOMhkuZnJhbWV3aXJlLnYxLkRlZ3JhZGF0aW9uEgwKBGxpdmUYCSABKAgSGAoQcG9zaXRpb25fc2Vjb25kcxgKIAEoARIcChR3aW5kb3dfc3RhcnRfc2Vjb25kcxgLIAEoARIaChJ3aW5kb3dfZW5kX3NlY29uZHMYDCABKAESHQoVdW5kZWNvZGFibGVfdHJhY2tfaWRzGA0gAygNIpsCCg5QbGF5YmFja1JlcG9ydBIoCgVzdGF0ZRgBIAEoDjIZLmZyYW1ld2lyZS52MS5QbGF5ZXJTdGF0ZRISCgpsYXRlbmN5X21zGAIgASgBEhEKCWJ1ZmZlcl9tcxgDIAEoARIRCgl0YXJnZXRfbXMYBCABKAESFgoOZnJhbWVzX2RlY29kZWQYBSABKA0SFgoOZnJhbWVzX2Ryb3BwZWQYBiABKA0SDgoGc3RhbGxzGAcgASgNEhIKCnN0YWxsZWRfbXMYCCABKAESFQoNcGxheWJhY2tfcmF0ZRgJIAEoARIPCgd2aXNpYmxlGAogASgIEhUKDXJvdW5kX3RyaXBfbXMYCyABKAESEgoKcmVjb25uZWN0cxgMIAEoDSLmAgoJRGlyZWN0aXZlEgoKAmlkGAEgASgNEisKBHBsYXkYAiABKAsyGy5mcmFtZXdpcmUudjEuRGlyZWN0aXZlUGxheUgAEi0KBXBhdXNlGAMgASgLMhwuZnJhbWV3aXJlLnYxLkRpcmVjdGl2ZVBhdXNlSAASLQoKc2V0X3ZvbHVtZRgEIAEoCzIXLmZyYW1ld2lyZS52MS5TZXRWb2x1bWVIABIrCglzZXRfbXV0ZWQYBSABKAsyFi5mcmFtZXdpcmUudjEuU2V0TXV0ZWRIABIzCg1zd2l0Y2hfc3RyZWFtGAYgASgLMhouZnJhbWV3aXJlLnYxLlN3aXRjaFN0cmVhbUgAEicKB2dvX2xpdmUYByABKAsyFC5mcmFtZXdpcmUudjEuR29MaXZlSAASLwoLc2hvd19ub3RpY2UYCCABKAsyGC5mcmFtZXdpcmUudjEuU2hvd05vdGljZUgAQgYKBGJvZHkiDwoNRGlyZWN0aXZlUGxheSIQCg5EaXJlY3RpdmVQYXVzZSIeCgxTd2l0Y2hTdHJlYW0SDgoGc3RyZWFtGAEgASgJIi8KClNob3dOb3RpY2USDAoEdGV4dBgBIAEoCRITCgtkdXJhdGlvbl9tcxgCIAEoDSJ7Cg9EaXJlY3RpdmVSZXN1bHQSCgoCaWQYASABKA0SKwoEZG9uZRgCIAEoCzIbLmZyYW1ld2lyZS52MS5EaXJlY3RpdmVEb25lSAASJAoFZXJyb3IYAyABKAsyEy5mcmFtZXdpcmUudjEuRXJyb3JIAEIJCgdvdXRjb21lIg8KDURpcmVjdGl2ZURvbmUq8QMKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1JfQ09ERV9JTlZBTElEX0FSR1VNRU5UEAESIAocRVJST1JfQ09ERV9NQUxGT1JNRURfTUVTU0FHRRACEiAKHEVSUk9SX0NPREVfTUVTU0FHRV9UT09fTEFSR0UQAxIfChtFUlJPUl9DT0RFX1dST05HX0ZSQU1FX1RZUEUQBBIdChlFUlJPUl9DT0RFX0hFTExPX1JFUVVJUkVEEAUSHgoaRVJST1JfQ09ERV9BTFJFQURZX1dFTENPTUUQBhIaChZFUlJPUl9DT0RFX05PVF9QTEFZSU5HEAcSHAoYRVJST1JfQ09ERV9PVVRfT0ZfV0lORE9XEAgSHAoYRVJST1JfQ09ERV9VTktOT1dOX1RSQUNLEAkSGgoWRVJST1JfQ09ERV9VTlNVUFBPUlRFRBAKEiAKHEVSUk9SX0NPREVfVE9PX01BTllfQ09NTUFORFMQCxIgChxFUlJPUl9DT0RFX1BFUk1JU1NJT05fREVOSUVEEAwSGQoVRVJST1JfQ09ERV9PVkVSTE9BREVEEA0SFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAOEhcKE0VSUk9SX0NPREVfTk9UX0xJVkUQDyp7CghQbGF5YmFjaxIYChRQTEFZQkFDS19VTlNQRUNJRklFRBAAEhQKEFBMQVlCQUNLX1NUT1BQRUQQARIUChBQTEFZQkFDS19XQUlUSU5HEAISFAoQUExBWUJBQ0tfUExBWUlORxADEhMKD1BMQVlCQUNLX1BBVVNFRBAEKnwKC0RlZ3JhZGF0aW9uEhsKF0RFR1JBREFUSU9OX1VOU1BFQ0lGSUVEEAASFAoQREVHUkFEQVRJT05fTk9ORRABEh4KGkRFR1JBREFUSU9OX0tFWUZSQU1FU19PTkxZEAISGgoWREVHUkFEQVRJT05fQVVESU9fT05MWRADKq0BCgtQbGF5ZXJTdGF0ZRIcChhQTEFZRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZQTEFZRVJfU1RBVEVfQlVGRkVSSU5HEAESGAoUUExBWUVSX1NUQVRFX1BMQVlJTkcQAhIXChNQTEFZRVJfU1RBVEVfUEFVU0VEEAMSGAoUUExBWUVSX1NUQVRFX0JMT0NLRUQQBBIXChNQTEFZRVJfU1RBVEVfRkFJTEVEEAVCQFo+Z2l0aHViLmNvbS9mcmFtZXdpcmUvZnJhbWV3aXJlL2dlbi9nby9mcmFtZXdpcmUvdjE7ZnJhbWV3aXJldjFiBnByb3RvMw", [file_framewire_v1_media]);
+  fileDesc("ChpmcmFtZXdpcmUvdjEvY29udHJvbC5wcm90bxIMZnJhbWV3aXJlLnYxIq8FCgdDb21tYW5kEgoKAmlkGAEgASgNEiIKBHBsYXkYAiABKAsyEi5mcmFtZXdpcmUudjEuUGxheUgAEiQKBXBhdXNlGAMgASgLMhMuZnJhbWV3aXJlLnYxLlBhdXNlSAASJgoGcmVzdW1lGAQgASgLMhQuZnJhbWV3aXJlLnYxLlJlc3VtZUgAEiIKBHN0b3AYBSABKAsyEi5mcmFtZXdpcmUudjEuU3RvcEgAEiIKBHNlZWsYBiABKAsyEi5mcmFtZXdpcmUudjEuU2Vla0gAEicKB2dvX2xpdmUYByABKAsyFC5mcmFtZXdpcmUudjEuR29MaXZlSAASLQoKc2V0X3ZvbHVtZRgIIAEoCzIXLmZyYW1ld2lyZS52MS5TZXRWb2x1bWVIABIrCglzZXRfbXV0ZWQYCSABKAsyFi5mcmFtZXdpcmUudjEuU2V0TXV0ZWRIABIzCg1zZWxlY3RfdHJhY2tzGAogASgLMhouZnJhbWV3aXJlLnYxLlNlbGVjdFRyYWNrc0gAEjwKEnNldF9sYXRlbmN5X3RhcmdldBgLIAEoCzIeLmZyYW1ld2lyZS52MS5TZXRMYXRlbmN5VGFyZ2V0SAASOQoQcmVxdWVzdF9rZXlmcmFtZRgMIAEoCzIdLmZyYW1ld2lyZS52MS5SZXF1ZXN0S2V5ZnJhbWVIABIxCgxsaXN0X3N0cmVhbXMYDSABKAsyGS5mcmFtZXdpcmUudjEuTGlzdFN0cmVhbXNIABI7ChFzdWJzY3JpYmVfc3RyZWFtcxgOIAEoCzIeLmZyYW1ld2lyZS52MS5TdWJzY3JpYmVTdHJlYW1zSAASMwoNcmVmcmVzaF90b2tlbhgPIAEoCzIaLmZyYW1ld2lyZS52MS5SZWZyZXNoVG9rZW5IAEIGCgRib2R5ImkKBFBsYXkSDgoGc3RyZWFtGAEgASgJEhYKDHRpbWVfc2Vjb25kcxgCIAEoAUgAEhIKCHNlcXVlbmNlGAMgASgESAASHQoTc2Vjb25kc19iZWhpbmRfbGl2ZRgEIAEoAUgAQgYKBGZyb20iBwoFUGF1c2UiFgoGUmVzdW1lEgwKBGxpdmUYASABKAgiBgoEU3RvcCIcCgRTZWVrEhQKDHRpbWVfc2Vjb25kcxgBIAEoASIICgZHb0xpdmUiGwoJU2V0Vm9sdW1lEg4KBnZvbHVtZRgBIAEoASIZCghTZXRNdXRlZBINCgVtdXRlZBgBIAEoCCJuCgxTZWxlY3RUcmFja3MSGwoOdmlkZW9fdHJhY2tfaWQYASABKA1IAIgBARIbCg5hdWRpb190cmFja19pZBgCIAEoDUgBiAEBQhEKD192aWRlb190cmFja19pZEIRCg9fYXVkaW9fdHJhY2tfaWQiLQoQU2V0TGF0ZW5jeVRhcmdldBIZChFsYXRlbmN5X3RhcmdldF9tcxgBIAEoDSIRCg9SZXF1ZXN0S2V5ZnJhbWUiDQoLTGlzdFN0cmVhbXMiIwoQU3Vic2NyaWJlU3RyZWFtcxIPCgdlbmFibGVkGAEgASgIIh0KDFJlZnJlc2hUb2tlbhINCgV0b2tlbhgBIAEoCSKkAQoNQ29tbWFuZFJlc3VsdBIKCgJpZBgBIAEoDRIpCgRkb25lGAIgASgLMhkuZnJhbWV3aXJlLnYxLkNvbW1hbmREb25lSAASJAoFZXJyb3IYAyABKAsyEy5mcmFtZXdpcmUudjEuRXJyb3JIABIrCgdzdHJlYW1zGAQgASgLMhguZnJhbWV3aXJlLnYxLlN0cmVhbUxpc3RIAEIJCgdvdXRjb21lIg0KC0NvbW1hbmREb25lIk4KBUVycm9yEiUKBGNvZGUYASABKA4yFy5mcmFtZXdpcmUudjEuRXJyb3JDb2RlEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAki4wIKDFNlc3Npb25TdGF0ZRIOCgZzdHJlYW0YASABKAkSKAoIcGxheWJhY2sYAiABKA4yFi5mcmFtZXdpcmUudjEuUGxheWJhY2sSDgoGdm9sdW1lGAMgASgBEg0KBW11dGVkGAQgASgIEhkKEWxhdGVuY3lfdGFyZ2V0X21zGAUgASgNEhYKDnZpZGVvX3RyYWNrX2lkGAYgASgNEhYKDmF1ZGlvX3RyYWNrX2lkGAcgASgNEi4KC2RlZ3JhZGF0aW9uGAggASgOMhkuZnJhbWV3aXJlLnYxLkRlZ3JhZGF0aW9uEgwKBGxpdmUYCSABKAgSGAoQcG9zaXRpb25fc2Vjb25kcxgKIAEoARIcChR3aW5kb3dfc3RhcnRfc2Vjb25kcxgLIAEoARIaChJ3aW5kb3dfZW5kX3NlY29uZHMYDCABKAESHQoVdW5kZWNvZGFibGVfdHJhY2tfaWRzGA0gAygNIpsCCg5QbGF5YmFja1JlcG9ydBIoCgVzdGF0ZRgBIAEoDjIZLmZyYW1ld2lyZS52MS5QbGF5ZXJTdGF0ZRISCgpsYXRlbmN5X21zGAIgASgBEhEKCWJ1ZmZlcl9tcxgDIAEoARIRCgl0YXJnZXRfbXMYBCABKAESFgoOZnJhbWVzX2RlY29kZWQYBSABKA0SFgoOZnJhbWVzX2Ryb3BwZWQYBiABKA0SDgoGc3RhbGxzGAcgASgNEhIKCnN0YWxsZWRfbXMYCCABKAESFQoNcGxheWJhY2tfcmF0ZRgJIAEoARIPCgd2aXNpYmxlGAogASgIEhUKDXJvdW5kX3RyaXBfbXMYCyABKAESEgoKcmVjb25uZWN0cxgMIAEoDSLmAgoJRGlyZWN0aXZlEgoKAmlkGAEgASgNEisKBHBsYXkYAiABKAsyGy5mcmFtZXdpcmUudjEuRGlyZWN0aXZlUGxheUgAEi0KBXBhdXNlGAMgASgLMhwuZnJhbWV3aXJlLnYxLkRpcmVjdGl2ZVBhdXNlSAASLQoKc2V0X3ZvbHVtZRgEIAEoCzIXLmZyYW1ld2lyZS52MS5TZXRWb2x1bWVIABIrCglzZXRfbXV0ZWQYBSABKAsyFi5mcmFtZXdpcmUudjEuU2V0TXV0ZWRIABIzCg1zd2l0Y2hfc3RyZWFtGAYgASgLMhouZnJhbWV3aXJlLnYxLlN3aXRjaFN0cmVhbUgAEicKB2dvX2xpdmUYByABKAsyFC5mcmFtZXdpcmUudjEuR29MaXZlSAASLwoLc2hvd19ub3RpY2UYCCABKAsyGC5mcmFtZXdpcmUudjEuU2hvd05vdGljZUgAQgYKBGJvZHkiDwoNRGlyZWN0aXZlUGxheSIQCg5EaXJlY3RpdmVQYXVzZSIeCgxTd2l0Y2hTdHJlYW0SDgoGc3RyZWFtGAEgASgJIi8KClNob3dOb3RpY2USDAoEdGV4dBgBIAEoCRITCgtkdXJhdGlvbl9tcxgCIAEoDSJ7Cg9EaXJlY3RpdmVSZXN1bHQSCgoCaWQYASABKA0SKwoEZG9uZRgCIAEoCzIbLmZyYW1ld2lyZS52MS5EaXJlY3RpdmVEb25lSAASJAoFZXJyb3IYAyABKAsyEy5mcmFtZXdpcmUudjEuRXJyb3JIAEIJCgdvdXRjb21lIg8KDURpcmVjdGl2ZURvbmUq8QMKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1JfQ09ERV9JTlZBTElEX0FSR1VNRU5UEAESIAocRVJST1JfQ09ERV9NQUxGT1JNRURfTUVTU0FHRRACEiAKHEVSUk9SX0NPREVfTUVTU0FHRV9UT09fTEFSR0UQAxIfChtFUlJPUl9DT0RFX1dST05HX0ZSQU1FX1RZUEUQBBIdChlFUlJPUl9DT0RFX0hFTExPX1JFUVVJUkVEEAUSHgoaRVJST1JfQ09ERV9BTFJFQURZX1dFTENPTUUQBhIaChZFUlJPUl9DT0RFX05PVF9QTEFZSU5HEAcSHAoYRVJST1JfQ09ERV9PVVRfT0ZfV0lORE9XEAgSHAoYRVJST1JfQ09ERV9VTktOT1dOX1RSQUNLEAkSGgoWRVJST1JfQ09ERV9VTlNVUFBPUlRFRBAKEiAKHEVSUk9SX0NPREVfVE9PX01BTllfQ09NTUFORFMQCxIgChxFUlJPUl9DT0RFX1BFUk1JU1NJT05fREVOSUVEEAwSGQoVRVJST1JfQ09ERV9PVkVSTE9BREVEEA0SFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAOEhcKE0VSUk9SX0NPREVfTk9UX0xJVkUQDyp7CghQbGF5YmFjaxIYChRQTEFZQkFDS19VTlNQRUNJRklFRBAAEhQKEFBMQVlCQUNLX1NUT1BQRUQQARIUChBQTEFZQkFDS19XQUlUSU5HEAISFAoQUExBWUJBQ0tfUExBWUlORxADEhMKD1BMQVlCQUNLX1BBVVNFRBAEKnwKC0RlZ3JhZGF0aW9uEhsKF0RFR1JBREFUSU9OX1VOU1BFQ0lGSUVEEAASFAoQREVHUkFEQVRJT05fTk9ORRABEh4KGkRFR1JBREFUSU9OX0tFWUZSQU1FU19PTkxZEAISGgoWREVHUkFEQVRJT05fQVVESU9fT05MWRADKq0BCgtQbGF5ZXJTdGF0ZRIcChhQTEFZRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZQTEFZRVJfU1RBVEVfQlVGRkVSSU5HEAESGAoUUExBWUVSX1NUQVRFX1BMQVlJTkcQAhIXChNQTEFZRVJfU1RBVEVfUEFVU0VEEAMSGAoUUExBWUVSX1NUQVRFX0JMT0NLRUQQBBIXChNQTEFZRVJfU1RBVEVfRkFJTEVEEAVCQFo+Z2l0aHViLmNvbS9mcmFtZXdpcmUvZnJhbWV3aXJlL2dlbi9nby9mcmFtZXdpcmUvdjE7ZnJhbWV3aXJldjFiBnByb3RvMw", [file_framewire_v1_media]);
 
 /**
  * Asks the server to do something.
@@ -143,6 +143,14 @@ export type Command = Message<"framewire.v1.Command"> & {
      */
     value: SubscribeStreams;
     case: "subscribeStreams";
+  } | {
+    /**
+     * Give a new token before the present one expires.
+     *
+     * @generated from field: framewire.v1.RefreshToken refresh_token = 15;
+     */
+    value: RefreshToken;
+    case: "refreshToken";
   } | { case: undefined; value?: undefined };
 };
 
@@ -446,6 +454,29 @@ export const SubscribeStreamsSchema: GenMessage<SubscribeStreams> = /*@__PURE__*
   messageDesc(file_framewire_v1_control, 13);
 
 /**
+ * Gives a new token, which takes the place of the present one. Refused with
+ * ERROR_CODE_PERMISSION_DENIED where it is not valid, or does not allow the
+ * stream that plays; the present token then stays.
+ *
+ * @generated from message framewire.v1.RefreshToken
+ */
+export type RefreshToken = Message<"framewire.v1.RefreshToken"> & {
+  /**
+   * The token, of at most 8192 bytes.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message framewire.v1.RefreshToken.
+ * Use `create(RefreshTokenSchema)` to create a new message.
+ */
+export const RefreshTokenSchema: GenMessage<RefreshToken> = /*@__PURE__*/
+  messageDesc(file_framewire_v1_control, 14);
+
+/**
  * Answers a Command, or a message that could not be read.
  *
  * @generated from message framewire.v1.CommandResult
@@ -495,7 +526,7 @@ export type CommandResult = Message<"framewire.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 14);
+  messageDesc(file_framewire_v1_control, 15);
 
 /**
  * A command was carried out.
@@ -510,7 +541,7 @@ export type CommandDone = Message<"framewire.v1.CommandDone"> & {
  * Use `create(CommandDoneSchema)` to create a new message.
  */
 export const CommandDoneSchema: GenMessage<CommandDone> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 15);
+  messageDesc(file_framewire_v1_control, 16);
 
 /**
  * Why something was not done.
@@ -546,7 +577,7 @@ export type Error = Message<"framewire.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 16);
+  messageDesc(file_framewire_v1_control, 17);
 
 /**
  * What the server holds of a session.
@@ -652,7 +683,7 @@ export type SessionState = Message<"framewire.v1.SessionState"> & {
  * Use `create(SessionStateSchema)` to create a new message.
  */
 export const SessionStateSchema: GenMessage<SessionState> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 17);
+  messageDesc(file_framewire_v1_control, 18);
 
 /**
  * How playback goes at a client. Times are of the client's clock.
@@ -751,7 +782,7 @@ export type PlaybackReport = Message<"framewire.v1.PlaybackReport"> & {
  * Use `create(PlaybackReportSchema)` to create a new message.
  */
 export const PlaybackReportSchema: GenMessage<PlaybackReport> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 18);
+  messageDesc(file_framewire_v1_control, 19);
 
 /**
  * The server asks the player to do something. The player answers, and sends
@@ -836,7 +867,7 @@ export type Directive = Message<"framewire.v1.Directive"> & {
  * Use `create(DirectiveSchema)` to create a new message.
  */
 export const DirectiveSchema: GenMessage<Directive> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 19);
+  messageDesc(file_framewire_v1_control, 20);
 
 /**
  * Asks the player to play.
@@ -851,7 +882,7 @@ export type DirectivePlay = Message<"framewire.v1.DirectivePlay"> & {
  * Use `create(DirectivePlaySchema)` to create a new message.
  */
 export const DirectivePlaySchema: GenMessage<DirectivePlay> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 20);
+  messageDesc(file_framewire_v1_control, 21);
 
 /**
  * Asks the player to pause.
@@ -866,7 +897,7 @@ export type DirectivePause = Message<"framewire.v1.DirectivePause"> & {
  * Use `create(DirectivePauseSchema)` to create a new message.
  */
 export const DirectivePauseSchema: GenMessage<DirectivePause> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 21);
+  messageDesc(file_framewire_v1_control, 22);
 
 /**
  * Asks the player to play another stream.
@@ -887,7 +918,7 @@ export type SwitchStream = Message<"framewire.v1.SwitchStream"> & {
  * Use `create(SwitchStreamSchema)` to create a new message.
  */
 export const SwitchStreamSchema: GenMessage<SwitchStream> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 22);
+  messageDesc(file_framewire_v1_control, 23);
 
 /**
  * Asks the player to show a text to the viewer. It is shown as plain text.
@@ -915,7 +946,7 @@ export type ShowNotice = Message<"framewire.v1.ShowNotice"> & {
  * Use `create(ShowNoticeSchema)` to create a new message.
  */
 export const ShowNoticeSchema: GenMessage<ShowNotice> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 23);
+  messageDesc(file_framewire_v1_control, 24);
 
 /**
  * Answers a Directive.
@@ -959,7 +990,7 @@ export type DirectiveResult = Message<"framewire.v1.DirectiveResult"> & {
  * Use `create(DirectiveResultSchema)` to create a new message.
  */
 export const DirectiveResultSchema: GenMessage<DirectiveResult> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 24);
+  messageDesc(file_framewire_v1_control, 25);
 
 /**
  * A directive was carried out.
@@ -974,7 +1005,7 @@ export type DirectiveDone = Message<"framewire.v1.DirectiveDone"> & {
  * Use `create(DirectiveDoneSchema)` to create a new message.
  */
 export const DirectiveDoneSchema: GenMessage<DirectiveDone> = /*@__PURE__*/
-  messageDesc(file_framewire_v1_control, 25);
+  messageDesc(file_framewire_v1_control, 26);
 
 /**
  * What went wrong, and what to do about it.
