@@ -72,7 +72,7 @@ dev: $(NPM_DONE) ## Serve the pages as they are edited, over the server at SERVE
 
 .PHONY: test
 test: build ## Run every test: Go, TypeScript, and both together in Chromium
-	@scripts/need ffmpeg chromium fonts
+	@scripts/need ffmpeg gstreamer chromium fonts
 	go test ./...
 	cd frontend && npm run --silent test:unit
 	cd frontend && npm run --silent test:site
@@ -80,7 +80,7 @@ test: build ## Run every test: Go, TypeScript, and both together in Chromium
 
 .PHONY: race
 race: $(PAGES_DONE) ## Run the Go tests under the race detector
-	@scripts/need go ffmpeg
+	@scripts/need go ffmpeg gstreamer fonts
 	go test -race ./...
 
 .PHONY: lint
@@ -125,7 +125,7 @@ fuzz: ## Run each fuzz target for a while (FUZZTIME=30s, FUZZ='FuzzName ...')
 
 .PHONY: bench
 bench: build ## Measure glass-to-glass latency in Chromium
-	@scripts/need ffmpeg chromium fonts
+	@scripts/need ffmpeg gstreamer chromium fonts
 	cd frontend && npm run --silent bench
 
 .PHONY: clean
