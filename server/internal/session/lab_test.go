@@ -90,6 +90,7 @@ type laboratory struct {
 	now    time.Time
 	hub    *hub.Hub
 	stream *hub.Stream
+	epoch  uint32
 	clock  time.Duration // of the stream
 	frames int
 	gop    int // frames
@@ -111,20 +112,28 @@ func newLaboratory(t testing.TB, gop, key, delta int) *laboratory {
 	if lab.stream, err = lab.hub.Create("s"); err != nil {
 		t.Fatal(err)
 	}
-	epoch := &media.Epoch{ID: 1, Inits: [][]byte{nil, nil}, Tracks: []media.Track{
-		{ID: 1, Codec: media.H264, CodecString: "avc1.64001f", Timescale: 1000},
-		{ID: 2, Codec: media.AAC, CodecString: "mp4a.40.2", Timescale: 1000},
-	}}
-	if epoch.Message, err = proto.Marshal(wire.StreamStarted("s", "i", 0, epoch)); err != nil {
-		t.Fatal(err)
-	}
-	if err := lab.stream.Begin(epoch); err != nil {
-		t.Fatal(err)
-	}
+	lab.begin()
 	lab.link = &link{lab: lab}
 	host := New(hubs{lab.hub}, Options{IdleTimeout: 1000 * time.Hour}, slog.New(slog.DiscardHandler))
 	lab.viewer = newViewer(host, lab.link, Peer{Play: "s"})
 	return lab
+}
+
+// begin opens an epoch.
+func (lab *laboratory) begin() {
+	lab.epoch++
+	lab.frames = 0
+	epoch := &media.Epoch{ID: lab.epoch, Inits: [][]byte{nil, nil}, Tracks: []media.Track{
+		{ID: 1, Codec: media.H264, CodecString: "avc1.64001f", Timescale: 1000},
+		{ID: 2, Codec: media.AAC, CodecString: "mp4a.40.2", Timescale: 1000},
+	}}
+	var err error
+	if epoch.Message, err = proto.Marshal(wire.StreamStarted("s", "i", 0, epoch)); err != nil {
+		lab.t.Fatal(err)
+	}
+	if err := lab.stream.Begin(epoch); err != nil {
+		lab.t.Fatal(err)
+	}
 }
 
 // join publishes a first group and lets the viewer in.
@@ -158,10 +167,10 @@ func (lab *laboratory) publish() {
 
 func (lab *laboratory) packet(track uint32, kind media.Kind, key bool, size int) {
 	sequence := lab.stream.NextSequence()
-	h := wire.FragmentHeader{TrackID: track, Epoch: 1, Sequence: sequence, DecodeTime: lab.clock.Milliseconds(), Keyframe: key}
+	h := wire.FragmentHeader{TrackID: track, Epoch: lab.epoch, Sequence: sequence, DecodeTime: lab.clock.Milliseconds(), Keyframe: key}
 	message := append(wire.AppendFragmentHeader(nil, h, size), make([]byte, size)...)
 	err := lab.stream.Publish(&media.Packet{
-		Message: message, Payload: message[len(message)-size:], Epoch: 1, TrackID: track, Sequence: sequence,
+		Message: message, Payload: message[len(message)-size:], Epoch: lab.epoch, TrackID: track, Sequence: sequence,
 		Kind: kind, Keyframe: key, Time: lab.clock, Duration: labFrame,
 	})
 	if err != nil {
@@ -175,15 +184,21 @@ func (lab *laboratory) run(d time.Duration, each func()) {
 	for end := lab.now.Add(d); lab.now.Before(end) && !lab.over; {
 		lab.now = lab.now.Add(labFrame)
 		lab.publish()
-		for {
-			next := lab.viewer.Step(lab.now, &lab.batch)
-			lab.over = next.Done
-			if next.Done || !next.Now || lab.link.pending > 0 {
-				break
-			}
-		}
+		lab.step()
 		if each != nil {
 			each()
 		}
 	}
+}
+
+// step steps the viewer as often as it asks, and once when it is blocked.
+func (lab *laboratory) step() {
+	for range 10000 {
+		next := lab.viewer.Step(lab.now, &lab.batch)
+		lab.over = next.Done
+		if next.Done || !next.Now || lab.link.pending > 0 {
+			return
+		}
+	}
+	lab.t.Fatal("the viewer asks to be stepped for ever")
 }

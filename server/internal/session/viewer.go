@@ -242,6 +242,9 @@ func (v *Viewer) welcome(h wire.Hello, now time.Time) {
 func (v *Viewer) refuse(id uint32, err *wire.Error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.goodbye != nil {
+		return
+	}
 	v.send(wire.Result{ID: id, Err: err})
 }
 
