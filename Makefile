@@ -125,7 +125,7 @@ fuzz: ## Run each fuzz target for a while (FUZZTIME=30s, FUZZ='FuzzName ...')
 
 .PHONY: bench
 bench: build ## Measure glass-to-glass latency in Chromium
-	@scripts/need ffmpeg gstreamer chromium fonts
+	@scripts/need ffmpeg chromium fonts
 	cd frontend && npm run --silent bench
 
 .PHONY: clean
