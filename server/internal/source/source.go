@@ -121,7 +121,7 @@ func parse(raw string, log *slog.Logger) (Parsed, error) {
 }
 
 func parseFFmpeg(args []string, log *slog.Logger) (Parsed, error) {
-	s, err := ffmpeg.New(ffmpeg.Options{Args: args, Loop: true, Log: log})
+	s, err := ffmpeg.New(ffmpeg.Options{Args: args, Loop: true, Read: exec.Read, Log: log})
 	return Parsed{s, Info{Kind: FFmpeg}}, err
 }
 

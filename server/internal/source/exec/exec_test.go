@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	osexec "os/exec"
 	"strings"
@@ -134,6 +136,30 @@ func TestTransportHoldsNothingBack(t *testing.T) {
 	s := ffmpeg.NewTransport("tcp://"+listener.Addr().String(), exec.Read, testLog(t))
 	held(t, s, 50, len(mediatest.ProbePackets(t, path).PacketsOf(1)))
 	<-served
+}
+
+// Live MPEG-TS behind an http URL is recognised and read here as well.
+func TestHTTPTransportHoldsNothingBack(t *testing.T) {
+	path := clip(t, "mpegts", "-c:v", "libx264", "-bf", "0", "-c:a", "aac", "-pes_payload_size", "0")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(data)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	args, err := ffmpeg.URL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ffmpeg.New(ffmpeg.Options{Args: args, Read: exec.Read, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held(t, s, 50, len(mediatest.ProbePackets(t, path).PacketsOf(1)))
 }
 
 func TestTransportListens(t *testing.T) {

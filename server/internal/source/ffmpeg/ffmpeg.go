@@ -41,6 +41,10 @@ type Options struct {
 	// Loop begins finite inputs anew when they end.
 	Loop bool
 
+	// Read, when set, reads live MPEG-TS that turns up behind an http URL, with
+	// less delay than ffmpeg does.
+	Read Reader
+
 	// Log receives what ffmpeg has to say. Credentials in URLs are left out.
 	Log *slog.Logger
 }
@@ -52,8 +56,11 @@ type Source struct {
 	loop   bool
 	log    *slog.Logger
 
-	mu   sync.Mutex
-	plan *plan // nil before the first probe
+	read   Reader
+
+	mu        sync.Mutex
+	plan      *plan      // nil before the first probe
+	transport *Transport // takes the place of plan
 }
 
 // New checks the arguments. It does not look for ffmpeg yet.
@@ -65,7 +72,7 @@ func New(o Options) (*Source, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Source{inputs: inputs, loop: o.Loop, log: o.Log}, nil
+	return &Source{inputs: inputs, loop: o.Loop, read: o.Read, log: o.Log}, nil
 }
 
 // Run implements media.Source.
@@ -78,21 +85,53 @@ func (s *Source) Run(ctx context.Context, sink media.Sink) error {
 	if slices.ContainsFunc(s.inputs, func(in input) bool { return in.once() }) {
 		return s.relay(ctx, sink)
 	}
-	if s.plan == nil {
-		found, err := probe(ctx, s.inputs, nil)
-		if err != nil {
+	if s.plan == nil && s.transport == nil {
+		if err := s.prepare(ctx); err != nil {
 			return err
 		}
-		if s.plan, err = newPlan(s.inputs, found, s.loop); err != nil {
-			return err
-		}
-		s.log.Info("ffmpeg input", "plan", s.plan.String())
 	}
-	delivered, err := s.plan.run(ctx, s.log, nil, sink)
+	var delivered bool
+	var err error
+	if s.transport != nil {
+		watched := &watch{Sink: sink}
+		err = s.transport.Run(ctx, watched)
+		delivered = watched.started
+	} else {
+		delivered, err = s.plan.run(ctx, s.log, nil, sink)
+	}
 	if !delivered || errors.Is(err, errChanged) {
-		s.plan = nil // whatever was found there has gone or changed
+		s.plan, s.transport = nil, nil // whatever was found there has gone or changed
 	}
 	return err
+}
+
+// watch notes whether media came.
+type watch struct {
+	media.Sink
+	started bool
+}
+
+func (w *watch) Start(tracks []media.Track) error {
+	w.started = true
+	return w.Sink.Start(tracks)
+}
+
+// prepare finds out what the inputs hold and how to read them.
+func (s *Source) prepare(ctx context.Context) error {
+	found, err := probe(ctx, s.inputs, nil)
+	if err != nil {
+		return err
+	}
+	if s.read != nil && len(s.inputs) == 1 && s.inputs[0].liveHTTP(found.formats[0]) {
+		s.transport = &Transport{url: s.inputs[0].url, read: s.read, log: s.log}
+		s.log.Info("ffmpeg input", "plan", "MPEG-TS carried only")
+		return nil
+	}
+	if s.plan, err = newPlan(s.inputs, found, s.loop); err != nil {
+		return err
+	}
+	s.log.Info("ffmpeg input", "plan", s.plan.String())
+	return nil
 }
 
 // relay reads inputs that can be opened only once: one ffmpeg reads them and hands

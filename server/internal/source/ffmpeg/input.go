@@ -67,6 +67,28 @@ func (in *input) once() bool {
 
 var listening = regexp.MustCompile(`[?&](?:mode=listener|listen(?:=1)?)(?:&|$)`)
 
+// recorded reports whether the input is of a kind that may be a recording. What
+// comes by other schemes comes in its own time.
+func (in *input) recorded() bool {
+	scheme, _, found := strings.Cut(in.url, ":")
+	if !found || strings.ContainsAny(scheme, "/\\.") {
+		return !strings.HasPrefix(in.url, "/dev/")
+	}
+	switch strings.ToLower(scheme) {
+	case "file", "http", "https", "ftp", "concat", "subfile", "cache", "crypto", "data":
+		return true
+	}
+	return false
+}
+
+// liveHTTP reports whether the input is an endless transport stream behind an http
+// URL that is read without options of the user's.
+func (in *input) liveHTTP(f format) bool {
+	scheme, _, _ := strings.Cut(in.url, ":")
+	plain := slices.Equal(in.options, schemes["http"])
+	return plain && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")) && f.name == "mpegts" && !f.finite
+}
+
 // unpacedFormats give out as much as is asked for, or come in bursts. They are
 // read in real time.
 var unpacedFormats = []string{"lavfi", "hls", "dash"}
@@ -82,11 +104,12 @@ type pace struct {
 // args returns the input's arguments.
 func (in *input) args(p pace) []string {
 	var args []string
-	unpaced := p.finite || slices.Contains(unpacedFormats, p.format) || slices.Contains(unpacedFormats, in.option("-f"))
+	finite := p.finite && in.recorded()
+	unpaced := finite || slices.Contains(unpacedFormats, p.format) || slices.Contains(unpacedFormats, in.option("-f"))
 	if unpaced && !in.paced() {
 		args = append(args, "-re")
 	}
-	if p.finite && p.loop && in.option("-stream_loop") == "" {
+	if finite && p.loop && in.option("-stream_loop") == "" {
 		args = append(args, "-stream_loop", "-1")
 	}
 	if p.analysis > 0 && in.option("-analyzeduration") == "" {
