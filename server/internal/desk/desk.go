@@ -57,6 +57,9 @@ type Options struct {
 	// offline and its last viewer left. Default 60 s.
 	Linger time.Duration
 
+	// Hooks are told what happens.
+	Hooks Hooks
+
 	Log *slog.Logger
 }
 
@@ -68,6 +71,7 @@ func (o Options) withDefaults() Options {
 	o.Silence = cmp.Or(o.Silence, 10*time.Second)
 	o.Grace = cmp.Or(o.Grace, 20*time.Second)
 	o.Linger = cmp.Or(o.Linger, time.Minute)
+	o.Hooks = o.Hooks.withDefaults()
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return o
 }
@@ -111,6 +115,15 @@ type slot struct {
 
 // Open implements publish.Desk.
 func (d *Desk) Open(ctx context.Context, r publish.Request) (publish.Publication, error) {
+	p, err := d.open(ctx, r)
+	if err != nil {
+		d.opts.Hooks.Refused(r, err)
+		return nil, err
+	}
+	return p, nil
+}
+
+func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -234,6 +247,25 @@ func (d *Desk) shutdown() {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// Discard ends the publisher of a stream, and the stream for its viewers. It
+// reports whether the stream was the desk's.
+func (d *Desk) Discard(name string, reason error) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.slots[name]
+	if s == nil {
+		return false
+	}
+	delete(d.slots, name)
+	s.mu.Lock()
+	if s.current != nil {
+		s.current.endLocked(reason)
+	}
+	s.mu.Unlock()
+	d.hub.Remove(name)
+	return true
 }
 
 // Remove ends the publisher of a stream. It reports whether there was one.

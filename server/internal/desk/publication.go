@@ -26,12 +26,17 @@ type publication struct {
 	log  *slog.Logger
 	done chan struct{} // closed when the desk ends it
 
+	request publish.Request // without its key
+	opened  time.Time
+
 	// guarded by slot.mu
 	run    *ingest.Run // nil once ended
 	reason error
 	heard  time.Time // when media came last
 	spanAt time.Time // when the present span of the bitrate began
 	bytes  int64     // in that span
+	total  uint64    // bytes of media received in all
+	frames uint64    // samples received in all
 
 	closing sync.Once
 }
@@ -44,12 +49,17 @@ func (s *slot) openLocked(d *Desk, r publish.Request) *publication {
 		done:  make(chan struct{}),
 		run:   s.feed.Open(),
 		heard: time.Now(),
+
+		request: r,
+		opened:  time.Now(),
 	}
+	p.request.Key = ""
 	if r.Keyframes != nil {
 		s.stream.SetKeyframeRequester(r.Keyframes.RequestKeyframe)
 	}
 	s.current = p
 	p.log.Info("publisher came", "client", r.Client)
+	d.opts.Hooks.Opened(p.describeLocked())
 	return p
 }
 
@@ -101,6 +111,8 @@ func (p *publication) measure(now time.Time, size int) error {
 		p.spanAt, p.bytes = now, 0
 	}
 	p.bytes += int64(size)
+	p.total += uint64(size)
+	p.frames++
 	if limit := p.desk.opts.MaxBitrate; p.bytes*8 > limit*int64(bitrateSpan/time.Second) {
 		return fmt.Errorf("%w: more than %d bits per second", publish.ErrLimit, limit)
 	}
@@ -142,6 +154,10 @@ func (p *publication) Close(err error) {
 		}
 		p.slot.mu.Unlock()
 		p.desk.release()
+		p.slot.mu.Lock()
+		last := p.describeLocked()
+		p.slot.mu.Unlock()
+		p.desk.opts.Hooks.Closed(last, err)
 		if err != nil {
 			p.log.Info("publisher left", "reason", err)
 		} else {

@@ -48,6 +48,9 @@ type Options struct {
 
 	// Ladder says when a viewer is too slow.
 	Ladder Ladder
+
+	// Hooks are told what happens.
+	Hooks Hooks
 }
 
 func (o Options) withDefaults() Options {
@@ -59,5 +62,6 @@ func (o Options) withDefaults() Options {
 	o.CommandsPerSecond = cmp.Or(o.CommandsPerSecond, DefaultCommandsPerSecond)
 	o.ResumeWithin = cmp.Or(o.ResumeWithin, DefaultResumeWithin)
 	o.Ladder = o.Ladder.withDefaults()
+	o.Hooks = o.Hooks.withDefaults()
 	return o
 }

@@ -29,7 +29,12 @@ type playback struct {
 	gap          *gap // to be told before the next fragment
 	end          time.Duration
 
+	frame     time.Duration // that the last picture lasts
+	holdUntil time.Time     // sound waits for a picture until then; zero while none does
+
 	bytes, fragments uint64 // handed to the connection, over the whole session
+	before           Sent   // of these, before the stream was chosen
+	sent             *sent  // takes what was sent when the stream is left
 }
 
 // gap is one that begins at from and ends where the next fragment begins; with
@@ -52,7 +57,8 @@ func (p *playback) drop() {
 	if p.cursor != nil {
 		p.cursor.Close()
 	}
-	*p = playback{bytes: p.bytes, fragments: p.fragments}
+	p.sent.add(p.name, p.sentHere())
+	*p = playback{bytes: p.bytes, fragments: p.fragments, before: Sent{p.bytes, p.fragments}, sent: p.sent}
 }
 
 func (p *playback) mode() wire.Playback {

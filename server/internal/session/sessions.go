@@ -19,6 +19,7 @@ type Sessions struct {
 	opts Options
 	log  *slog.Logger
 	list directory
+	sent sent
 
 	mu      sync.Mutex
 	viewers map[string]*Viewer

@@ -47,6 +47,7 @@ func sameState(a, b *wire.State) bool {
 type Snapshot struct {
 	ID, Address               string
 	ClientName, ClientVersion string // empty before the handshake
+	Subprotocol               string
 	Opened                    time.Time
 	State                     wire.State
 	Report                    wire.Report
@@ -72,6 +73,7 @@ func (v *Viewer) Snapshot() Snapshot {
 		Bytes:      v.play.bytes,
 		Fragments:  v.play.fragments,
 	}
+	s.Subprotocol = v.peer.Encoding.String()
 	if v.hello != nil {
 		s.ClientName, s.ClientVersion = v.hello.ClientName, v.hello.ClientVersion
 	}

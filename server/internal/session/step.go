@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,10 @@ const (
 
 	// partingWait is how long a session's last messages may take to leave.
 	partingWait = time.Second
+
+	// maxHold bounds how long sound waits for a picture to leave with. Half a
+	// frame's time bounds it too.
+	maxHold = 20 * time.Millisecond
 
 	// quietStep is how often a viewer is stepped at the least. What else ends a
 	// wait tells of itself.
@@ -200,7 +205,11 @@ func (v *Viewer) judge(now time.Time) {
 	if !p.live || p.mode() != wire.Playing || v.goodbye != nil {
 		return
 	}
-	switch v.climb.observe(&v.host.opts.Ladder, now, v.lag()) {
+	move := v.climb.observe(&v.host.opts.Ladder, now, v.lag())
+	if move != 0 {
+		v.host.opts.Hooks.Moved(v.id, p.name, move > 0)
+	}
+	switch move {
 	case 1:
 		if v.climb.rung == rungClosed {
 			v.endLocked(tooSlow)
@@ -262,6 +271,10 @@ func (v *Viewer) media(now time.Time, b *Batch, next *Next) {
 		}
 		if from < 0 {
 			from = b.packets[0].Time
+			if control == 0 && v.holds(now, b.packets[:n], next) {
+				p.cursor.SeekExact(b.packets[0].Sequence)
+				break
+			}
 		}
 		for _, packet := range b.packets[:n] {
 			if b.full() || !v.packet(packet, b) {
@@ -284,6 +297,27 @@ func (v *Viewer) media(now time.Time, b *Batch, next *Next) {
 	next.Now = next.Now || b.full()
 }
 
+// holds reports whether sound that has come by itself had better wait for the
+// next picture, and until when: a system call for two instead of one for each is
+// a good part of what a viewer costs.
+func (v *Viewer) holds(now time.Time, packets []*media.Packet, next *Next) bool {
+	p := &v.play
+	alone := !slices.ContainsFunc(packets, func(p *media.Packet) bool { return p.Kind == media.Video })
+	if !alone || p.frame == 0 || p.video == 0 || p.needKey || v.climb.rung > rungProbation || len(packets) == readAhead {
+		p.holdUntil = time.Time{}
+		return false
+	}
+	if p.holdUntil.IsZero() {
+		p.holdUntil = now.Add(min(p.frame/2, maxHold))
+	}
+	if !now.Before(p.holdUntil) {
+		p.holdUntil = time.Time{}
+		return false
+	}
+	next.sooner(p.holdUntil)
+	return true
+}
+
 // packet adds one fragment, and what has to be told before it, or leaves it out.
 // It reports false when playback cannot go on with this packet now.
 func (v *Viewer) packet(packet *media.Packet, b *Batch) bool {
@@ -298,7 +332,9 @@ func (v *Viewer) packet(packet *media.Packet, b *Batch) bool {
 	}
 	if g := p.gap; g != nil && (!g.video || packet.Kind == media.Video) {
 		p.gap = nil
-		v.add(b, wire.Gap{Stream: p.name, Reason: g.reason, From: min(g.from, packet.Time), To: packet.Time})
+		told := wire.Gap{Stream: p.name, Reason: g.reason, From: min(g.from, packet.Time), To: packet.Time}
+		v.add(b, told)
+		v.host.opts.Hooks.Gap(v.id, told)
 	}
 	if p.video != video { // another track has taken over
 		s, _ := v.state()
@@ -366,6 +402,7 @@ func (v *Viewer) wants(packet *media.Packet) bool {
 		return false
 	}
 	p.needKey = false
+	p.frame = packet.Duration
 	return true
 }
 

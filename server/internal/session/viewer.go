@@ -60,6 +60,7 @@ func newViewer(host *Sessions, conn Conn, peer Peer) *Viewer {
 		commands: bucket{burst: float64(host.opts.CommandBurst), rate: float64(host.opts.CommandsPerSecond)},
 	}
 	v.room.L = &v.mu
+	v.play.sent = &host.sent
 	v.seen.Store(v.opened.UnixNano())
 	return v
 }
@@ -75,15 +76,21 @@ func (v *Viewer) run() wire.GoodbyeReason {
 	driver.Wait()
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	stream := v.play.name
 	v.play.drop()
 	for id, answer := range v.directives {
 		delete(v.directives, id)
 		close(answer)
 	}
+	reason := wire.ClientLeft
 	if v.goodbye != nil {
-		return v.goodbye.Reason
+		reason = v.goodbye.Reason
 	}
-	return wire.ClientLeft
+	v.host.opts.Hooks.Closed(Closed{
+		ID: v.id, Address: v.peer.Address, Stream: stream,
+		Reason: reason, After: time.Since(v.opened), Welcomed: v.hello != nil,
+	})
+	return reason
 }
 
 // Goodbye ends the session; of several, the first counts.
@@ -189,6 +196,7 @@ func (v *Viewer) handle(data []byte, now time.Time) {
 		v.send(wire.Pong{ClientTime: m.ClientTime, Received: now.UnixMicro(), Sent: time.Now().UnixMicro()})
 	case wire.Report:
 		v.report, v.reportedAt = m, now
+		v.host.opts.Hooks.Reported(v.id, v.play.name, &v.report, v.lag())
 	case wire.DirectiveResult:
 		if answer, ok := v.directives[m.ID]; ok {
 			delete(v.directives, m.ID)
@@ -214,6 +222,7 @@ func (v *Viewer) welcome(h wire.Hello, now time.Time) {
 	v.hello = &h
 	v.settings = h.Settings
 	opts := &v.host.opts
+	opts.Hooks.Opened(v.id, v.peer.Address, clientName(v.hello))
 	v.send(wire.Welcome{
 		SessionID: v.id,
 		Server:    opts.Server,

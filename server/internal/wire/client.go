@@ -46,8 +46,8 @@ type Command struct {
 }
 
 // CommandBody is one of Play, Pause, Resume, Stop, Seek, GoLive, SetVolume,
-// SetMuted, SelectTracks, SetLatencyTarget, RequestKeyframe, ListStreams and
-// SubscribeStreams.
+// SetMuted, SelectTracks, SetLatencyTarget, RequestKeyframe, ListStreams,
+// SubscribeStreams and RefreshToken.
 type CommandBody interface{ commandBody() }
 
 // The commands.
@@ -81,6 +81,8 @@ type (
 	ListStreams struct{}
 	// SubscribeStreams begins or ends being told of changes of the list.
 	SubscribeStreams struct{ Enabled bool }
+	// RefreshToken gives a new token. It is a secret.
+	RefreshToken struct{ Token string }
 )
 
 // Position is a place in a stream: PositionLive, PositionTime, PositionSequence,
@@ -142,6 +144,7 @@ func (SetLatencyTarget) commandBody() {}
 func (RequestKeyframe) commandBody()  {}
 func (ListStreams) commandBody()      {}
 func (SubscribeStreams) commandBody() {}
+func (RefreshToken) commandBody()     {}
 
 func (PositionLive) position()     {}
 func (PositionTime) position()     {}

@@ -220,6 +220,8 @@ func (d *checker) commandBody(m *pb.Command) CommandBody {
 		return ListStreams{}
 	case *pb.Command_SubscribeStreams:
 		return SubscribeStreams{Enabled: body.SubscribeStreams.GetEnabled()}
+	case *pb.Command_RefreshToken:
+		return RefreshToken{Token: d.size("command.refresh_token.token", body.RefreshToken.GetToken(), maxToken)}
 	default:
 		d.fail(Unsupported, "command.body", "this server knows no such command")
 		return nil

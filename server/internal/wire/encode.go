@@ -22,28 +22,14 @@ func (m Welcome) message() *pb.ServerMessage {
 }
 
 func (m State) message() *pb.ServerMessage {
-	return &pb.ServerMessage{Body: &pb.ServerMessage_SessionState{SessionState: &pb.SessionState{
-		Stream:              m.Stream,
-		Playback:            m.Playback,
-		Volume:              m.Settings.Volume,
-		Muted:               m.Settings.Muted,
-		LatencyTargetMs:     milliseconds(m.Settings.LatencyTarget),
-		VideoTrackId:        m.Video,
-		AudioTrackId:        m.Audio,
-		Degradation:         m.Degradation,
-		Live:                m.Live,
-		PositionSeconds:     m.Position.Seconds(),
-		WindowStartSeconds:  m.WindowStart.Seconds(),
-		WindowEndSeconds:    m.WindowEnd.Seconds(),
-		UndecodableTrackIds: m.Undecodable,
-	}}}
+	return &pb.ServerMessage{Body: &pb.ServerMessage_SessionState{SessionState: SessionState(m)}}
 }
 
 func (m Result) message() *pb.ServerMessage {
 	r := &pb.CommandResult{Id: m.ID}
 	switch {
 	case m.Err != nil:
-		r.Outcome = &pb.CommandResult_Error{Error: &pb.Error{Code: m.Err.Code, Message: m.Err.Message, Field: m.Err.Field}}
+		r.Outcome = &pb.CommandResult_Error{Error: ErrorMessage(m.Err)}
 	case m.Streams != nil:
 		r.Outcome = &pb.CommandResult_Streams{Streams: m.Streams.list()}
 	default:
@@ -90,20 +76,8 @@ func (m StreamList) message() *pb.ServerMessage {
 
 func (m StreamList) list() *pb.StreamList {
 	list := &pb.StreamList{Streams: make([]*pb.StreamInfo, 0, len(m.Streams))}
-	for _, s := range m.Streams {
-		info := &pb.StreamInfo{
-			Name:        s.Name,
-			Status:      s.Status,
-			SinceUnixUs: s.Since.UnixMicro(),
-			Viewers:     uint32(max(0, s.Viewers)),
-			BitrateBps:  s.Bitrate,
-		}
-		if s.Epoch != nil {
-			for i := range s.Epoch.Tracks {
-				info.Tracks = append(info.Tracks, Track(&s.Epoch.Tracks[i]))
-			}
-		}
-		list.Streams = append(list.Streams, info)
+	for i := range m.Streams {
+		list.Streams = append(list.Streams, Info(&m.Streams[i]))
 	}
 	return list
 }
