@@ -17,12 +17,14 @@ const MESSAGE_ENUMS = 4;
 const MESSAGE_ONEOFS = 8;
 const ENUM_VALUES = 2;
 
-// The order of reading: how a session goes, what is asked and answered, media.
-const FILE_ORDER = ["session.proto", "control.proto", "media.proto"];
+// The order of reading: how a session goes, what is asked and answered, media,
+// publishing.
+const FILE_ORDER = ["session.proto", "control.proto", "media.proto", "publish.proto"];
 const FILE_TITLES = {
   "session.proto": "Session",
   "control.proto": "Commands and directives",
   "media.proto": "Streams and media",
+  "publish.proto": "Publishing",
 };
 
 const basename = (path) => path.slice(path.lastIndexOf("/") + 1);

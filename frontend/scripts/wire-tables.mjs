@@ -1,6 +1,8 @@
 // Writes player/src/wire/tables.ts: the schema's messages as one line of text
 // each, for the player's own small reader and writer. They take the place of
 // the general protobuf runtime, which alone would be two thirds of the player.
+// What only publishers need is in publish-tables.ts, so that the player goes
+// without.
 //
 // usage: node scripts/wire-tables.mjs [--check]
 import { readFileSync, writeFileSync } from "node:fs";
@@ -9,6 +11,9 @@ import { rolldown } from "rolldown";
 
 const frontend = new URL("..", import.meta.url);
 const target = fileURLToPath(new URL("player/src/wire/tables.ts", frontend));
+const publishTarget = fileURLToPath(new URL("player/src/wire/publish-tables.ts", frontend));
+/** The file of the schema that only publishers need. */
+const publishFile = "framewire/v1/publish";
 /** Messages that the player reads or writes; what they hold comes with them. */
 const roots = ["framewire.v1.ClientMessage", "framewire.v1.ServerMessage"];
 
@@ -42,20 +47,34 @@ function spell(field) {
   return `${field.localName}${oneof}:${field.number}${mark}${typeOf(field)}`;
 }
 
-/** Collects the messages reachable from the roots, in order of name. */
+const ofPublishing = (field) => field.message?.file.name === publishFile;
+const byName = ([a], [b]) => (a < b ? -1 : 1);
+
+/** Collects the messages reachable from the roots other than through publishing, in order of name. */
 export function tables(files) {
   const found = new Map();
   const visit = (message) => {
     if (found.has(short(message))) return;
-    found.set(short(message), message.fields.map(spell).join(" "));
-    for (const field of message.fields) if (field.message) visit(field.message);
+    const fields = message.fields.filter((field) => !ofPublishing(field));
+    found.set(short(message), fields.map(spell).join(" "));
+    for (const field of fields) if (field.message) visit(field.message);
   };
   for (const file of files) for (const message of file.messages) if (roots.includes(message.typeName)) visit(message);
-  return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+  return [...found].sort(byName);
+}
+
+/** Spells what publishing adds: its messages, and more fields for the roots. */
+function publishTables(files) {
+  const messages = files.find((file) => file.name === publishFile).messages;
+  const arms = files
+    .flatMap((file) => file.messages)
+    .filter((message) => roots.includes(message.typeName))
+    .map((message) => [short(message), message.fields.filter(ofPublishing).map(spell).join(" ")]);
+  return [...arms, ...messages.map((message) => [short(message), message.fields.map(spell).join(" ")])].sort(byName);
 }
 
 async function loadSchema() {
-  const names = ["session", "control", "media"];
+  const names = ["session", "control", "media", "publish"];
   const bundle = await rolldown({
     input: "schema",
     cwd: fileURLToPath(frontend),
@@ -89,29 +108,48 @@ function enums(files) {
     .join("\n");
 }
 
+const lines = (entries) => entries.map(([name, fields]) => `  ${name}: "${fields}",`).join("\n");
 const files = await loadSchema();
-const body = tables(files)
-  .map(([name, fields]) => `  ${name}: "${fields}",`)
-  .join("\n");
-const text = `// Made by scripts/wire-tables.mjs from the schema. Do not edit.
+const isPublish = (file) => file.name === publishFile;
+const texts = new Map([
+  [
+    target,
+    `// Made by scripts/wire-tables.mjs from the schema. Do not edit.
 //
 // One line a message: name[@oneof]:number[*|?]type for each field. * is
 // repeated, ? has presence. Types: u uint32, i int32, z sint32, v uint64,
 // x int64, d double, b bool, s string, y bytes, e enum, or a message.
 export const tables = {
-${body}
+${lines(tables(files))}
 } as const;
 
 /** Names of enum values, by number. */
 export const enums = {
-${enums(files)}
+${enums(files.filter((file) => !isPublish(file)))}
 } as const;
-`;
-if (process.argv.includes("--check")) {
-  if (readFileSync(target, "utf8") !== text) {
-    console.error("player/src/wire/tables.ts is not what the schema gives: run `npm run generate:wire`");
+`,
+  ],
+  [
+    publishTarget,
+    `// Made by scripts/wire-tables.mjs from the schema. Do not edit.
+//
+// What only publishers need, spelt as in tables.ts: messages, and more fields
+// for ClientMessage and ServerMessage.
+export const publishTables = {
+${lines(publishTables(files))}
+} as const;
+
+/** Names of enum values, by number. */
+export const publishEnums = {
+${enums(files.filter(isPublish))}
+} as const;
+`,
+  ],
+]);
+for (const [path, text] of texts) {
+  if (!process.argv.includes("--check")) writeFileSync(path, text);
+  else if (readFileSync(path, "utf8") !== text) {
+    console.error(`${path} is not what the schema gives: run \`npm run generate:wire\``);
     process.exit(1);
   }
-} else {
-  writeFileSync(target, text);
 }

@@ -246,6 +246,10 @@ export class FramewireClient extends Commands {
         this.#goodbye = { reason: nameOf("GoodbyeReason", body.value.reason), message: body.value.message };
         this.#backoff.holdBack(body.value.retryAfterMs);
         return this.#link?.close(this.#goodbye.reason, body.value.message);
+      case "publishStarted": // this client does not publish
+      case "publishAck":
+      case "publishKeyframeRequest":
+      case "publishEnded":
       case undefined: // a newer server speaks
         return;
       default:

@@ -148,6 +148,10 @@ type ClientMessage struct {
 	//	*ClientMessage_Ping
 	//	*ClientMessage_PlaybackReport
 	//	*ClientMessage_DirectiveResult
+	//	*ClientMessage_PublishSample
+	//	*ClientMessage_PublishStart
+	//	*ClientMessage_PublishTracks
+	//	*ClientMessage_PublishEnd
 	Body          isClientMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -235,6 +239,42 @@ func (x *ClientMessage) GetDirectiveResult() *DirectiveResult {
 	return nil
 }
 
+func (x *ClientMessage) GetPublishSample() *PublishSample {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_PublishSample); ok {
+			return x.PublishSample
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetPublishStart() *PublishStart {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_PublishStart); ok {
+			return x.PublishStart
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetPublishTracks() *PublishTracks {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_PublishTracks); ok {
+			return x.PublishTracks
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetPublishEnd() *PublishEnd {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_PublishEnd); ok {
+			return x.PublishEnd
+		}
+	}
+	return nil
+}
+
 type isClientMessage_Body interface {
 	isClientMessage_Body()
 }
@@ -264,6 +304,26 @@ type ClientMessage_DirectiveResult struct {
 	DirectiveResult *DirectiveResult `protobuf:"bytes,5,opt,name=directive_result,json=directiveResult,proto3,oneof"`
 }
 
+type ClientMessage_PublishSample struct {
+	// One picture or frame of sound of a publication.
+	PublishSample *PublishSample `protobuf:"bytes,6,opt,name=publish_sample,json=publishSample,proto3,oneof"`
+}
+
+type ClientMessage_PublishStart struct {
+	// Asks to publish a stream; answered by PublishStarted or PublishEnded.
+	PublishStart *PublishStart `protobuf:"bytes,7,opt,name=publish_start,json=publishStart,proto3,oneof"`
+}
+
+type ClientMessage_PublishTracks struct {
+	// The tracks of the publication have changed.
+	PublishTracks *PublishTracks `protobuf:"bytes,8,opt,name=publish_tracks,json=publishTracks,proto3,oneof"`
+}
+
+type ClientMessage_PublishEnd struct {
+	// Ends the publication; answered by PublishEnded.
+	PublishEnd *PublishEnd `protobuf:"bytes,9,opt,name=publish_end,json=publishEnd,proto3,oneof"`
+}
+
 func (*ClientMessage_Hello) isClientMessage_Body() {}
 
 func (*ClientMessage_Command) isClientMessage_Body() {}
@@ -273,6 +333,14 @@ func (*ClientMessage_Ping) isClientMessage_Body() {}
 func (*ClientMessage_PlaybackReport) isClientMessage_Body() {}
 
 func (*ClientMessage_DirectiveResult) isClientMessage_Body() {}
+
+func (*ClientMessage_PublishSample) isClientMessage_Body() {}
+
+func (*ClientMessage_PublishStart) isClientMessage_Body() {}
+
+func (*ClientMessage_PublishTracks) isClientMessage_Body() {}
+
+func (*ClientMessage_PublishEnd) isClientMessage_Body() {}
 
 // Everything the server sends.
 type ServerMessage struct {
@@ -293,6 +361,10 @@ type ServerMessage struct {
 	//	*ServerMessage_Directive
 	//	*ServerMessage_Welcome
 	//	*ServerMessage_Goodbye
+	//	*ServerMessage_PublishAck
+	//	*ServerMessage_PublishKeyframeRequest
+	//	*ServerMessage_PublishStarted
+	//	*ServerMessage_PublishEnded
 	Body          isServerMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -443,6 +515,42 @@ func (x *ServerMessage) GetGoodbye() *Goodbye {
 	return nil
 }
 
+func (x *ServerMessage) GetPublishAck() *PublishAck {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_PublishAck); ok {
+			return x.PublishAck
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetPublishKeyframeRequest() *PublishKeyframeRequest {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_PublishKeyframeRequest); ok {
+			return x.PublishKeyframeRequest
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetPublishStarted() *PublishStarted {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_PublishStarted); ok {
+			return x.PublishStarted
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetPublishEnded() *PublishEnded {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_PublishEnded); ok {
+			return x.PublishEnded
+		}
+	}
+	return nil
+}
+
 type isServerMessage_Body interface {
 	isServerMessage_Body()
 }
@@ -507,6 +615,26 @@ type ServerMessage_Goodbye struct {
 	Goodbye *Goodbye `protobuf:"bytes,12,opt,name=goodbye,proto3,oneof"`
 }
 
+type ServerMessage_PublishAck struct {
+	// How the publication goes.
+	PublishAck *PublishAck `protobuf:"bytes,13,opt,name=publish_ack,json=publishAck,proto3,oneof"`
+}
+
+type ServerMessage_PublishKeyframeRequest struct {
+	// A viewer of the publication needs a keyframe.
+	PublishKeyframeRequest *PublishKeyframeRequest `protobuf:"bytes,14,opt,name=publish_keyframe_request,json=publishKeyframeRequest,proto3,oneof"`
+}
+
+type ServerMessage_PublishStarted struct {
+	// The publication is open.
+	PublishStarted *PublishStarted `protobuf:"bytes,15,opt,name=publish_started,json=publishStarted,proto3,oneof"`
+}
+
+type ServerMessage_PublishEnded struct {
+	// The publication has ended, or was refused.
+	PublishEnded *PublishEnded `protobuf:"bytes,16,opt,name=publish_ended,json=publishEnded,proto3,oneof"`
+}
+
 func (*ServerMessage_Fragment) isServerMessage_Body() {}
 
 func (*ServerMessage_Pong) isServerMessage_Body() {}
@@ -530,6 +658,14 @@ func (*ServerMessage_Directive) isServerMessage_Body() {}
 func (*ServerMessage_Welcome) isServerMessage_Body() {}
 
 func (*ServerMessage_Goodbye) isServerMessage_Body() {}
+
+func (*ServerMessage_PublishAck) isServerMessage_Body() {}
+
+func (*ServerMessage_PublishKeyframeRequest) isServerMessage_Body() {}
+
+func (*ServerMessage_PublishStarted) isServerMessage_Body() {}
+
+func (*ServerMessage_PublishEnded) isServerMessage_Body() {}
 
 // Opens a session.
 type Hello struct {
@@ -872,7 +1008,8 @@ func (x *Welcome) GetLimits() *Limits {
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Size of a message that the server reads, in bytes. A larger one is refused
-	// with ERROR_CODE_MESSAGE_TOO_LARGE.
+	// with ERROR_CODE_MESSAGE_TOO_LARGE. Publishers may send more: see
+	// PublishStarted.
 	MaxMessageBytes uint32 `protobuf:"varint,1,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
 	// Commands that may follow each other at once, and the number per second that
 	// may go on for ever. More are answered with ERROR_CODE_TOO_MANY_COMMANDS.
@@ -1125,14 +1262,19 @@ var File_framewire_v1_session_proto protoreflect.FileDescriptor
 
 const file_framewire_v1_session_proto_rawDesc = "" +
 	"\n" +
-	"\x1aframewire/v1/session.proto\x12\fframewire.v1\x1a\x1aframewire/v1/control.proto\x1a\x18framewire/v1/media.proto\"\xb6\x02\n" +
+	"\x1aframewire/v1/session.proto\x12\fframewire.v1\x1a\x1aframewire/v1/control.proto\x1a\x18framewire/v1/media.proto\x1a\x1aframewire/v1/publish.proto\"\xc2\x04\n" +
 	"\rClientMessage\x12+\n" +
 	"\x05hello\x18\x01 \x01(\v2\x13.framewire.v1.HelloH\x00R\x05hello\x121\n" +
 	"\acommand\x18\x02 \x01(\v2\x15.framewire.v1.CommandH\x00R\acommand\x12(\n" +
 	"\x04ping\x18\x03 \x01(\v2\x12.framewire.v1.PingH\x00R\x04ping\x12G\n" +
 	"\x0fplayback_report\x18\x04 \x01(\v2\x1c.framewire.v1.PlaybackReportH\x00R\x0eplaybackReport\x12J\n" +
-	"\x10directive_result\x18\x05 \x01(\v2\x1d.framewire.v1.DirectiveResultH\x00R\x0fdirectiveResultB\x06\n" +
-	"\x04body\"\xcf\x05\n" +
+	"\x10directive_result\x18\x05 \x01(\v2\x1d.framewire.v1.DirectiveResultH\x00R\x0fdirectiveResult\x12D\n" +
+	"\x0epublish_sample\x18\x06 \x01(\v2\x1b.framewire.v1.PublishSampleH\x00R\rpublishSample\x12A\n" +
+	"\rpublish_start\x18\a \x01(\v2\x1a.framewire.v1.PublishStartH\x00R\fpublishStart\x12D\n" +
+	"\x0epublish_tracks\x18\b \x01(\v2\x1b.framewire.v1.PublishTracksH\x00R\rpublishTracks\x12;\n" +
+	"\vpublish_end\x18\t \x01(\v2\x18.framewire.v1.PublishEndH\x00R\n" +
+	"publishEndB\x06\n" +
+	"\x04body\"\xfa\a\n" +
 	"\rServerMessage\x124\n" +
 	"\bfragment\x18\x01 \x01(\v2\x16.framewire.v1.FragmentH\x00R\bfragment\x12(\n" +
 	"\x04pong\x18\x02 \x01(\v2\x12.framewire.v1.PongH\x00R\x04pong\x12A\n" +
@@ -1147,7 +1289,12 @@ const file_framewire_v1_session_proto_rawDesc = "" +
 	"\tdirective\x18\n" +
 	" \x01(\v2\x17.framewire.v1.DirectiveH\x00R\tdirective\x121\n" +
 	"\awelcome\x18\v \x01(\v2\x15.framewire.v1.WelcomeH\x00R\awelcome\x121\n" +
-	"\agoodbye\x18\f \x01(\v2\x15.framewire.v1.GoodbyeH\x00R\agoodbyeB\x06\n" +
+	"\agoodbye\x18\f \x01(\v2\x15.framewire.v1.GoodbyeH\x00R\agoodbye\x12;\n" +
+	"\vpublish_ack\x18\r \x01(\v2\x18.framewire.v1.PublishAckH\x00R\n" +
+	"publishAck\x12`\n" +
+	"\x18publish_keyframe_request\x18\x0e \x01(\v2$.framewire.v1.PublishKeyframeRequestH\x00R\x16publishKeyframeRequest\x12G\n" +
+	"\x0fpublish_started\x18\x0f \x01(\v2\x1c.framewire.v1.PublishStartedH\x00R\x0epublishStarted\x12A\n" +
+	"\rpublish_ended\x18\x10 \x01(\v2\x1a.framewire.v1.PublishEndedH\x00R\fpublishEndedB\x06\n" +
 	"\x04body\"\xa9\x02\n" +
 	"\x05Hello\x12)\n" +
 	"\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x1f\n" +
@@ -1223,29 +1370,37 @@ func file_framewire_v1_session_proto_rawDescGZIP() []byte {
 var file_framewire_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_framewire_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_framewire_v1_session_proto_goTypes = []any{
-	(GoodbyeReason)(0),      // 0: framewire.v1.GoodbyeReason
-	(*ClientMessage)(nil),   // 1: framewire.v1.ClientMessage
-	(*ServerMessage)(nil),   // 2: framewire.v1.ServerMessage
-	(*Hello)(nil),           // 3: framewire.v1.Hello
-	(*ResumePosition)(nil),  // 4: framewire.v1.ResumePosition
-	(*PlayerSettings)(nil),  // 5: framewire.v1.PlayerSettings
-	(*Welcome)(nil),         // 6: framewire.v1.Welcome
-	(*Limits)(nil),          // 7: framewire.v1.Limits
-	(*Ping)(nil),            // 8: framewire.v1.Ping
-	(*Pong)(nil),            // 9: framewire.v1.Pong
-	(*Goodbye)(nil),         // 10: framewire.v1.Goodbye
-	(*Command)(nil),         // 11: framewire.v1.Command
-	(*PlaybackReport)(nil),  // 12: framewire.v1.PlaybackReport
-	(*DirectiveResult)(nil), // 13: framewire.v1.DirectiveResult
-	(*Fragment)(nil),        // 14: framewire.v1.Fragment
-	(*SessionState)(nil),    // 15: framewire.v1.SessionState
-	(*CommandResult)(nil),   // 16: framewire.v1.CommandResult
-	(*Gap)(nil),             // 17: framewire.v1.Gap
-	(*StreamStarted)(nil),   // 18: framewire.v1.StreamStarted
-	(*StreamWaiting)(nil),   // 19: framewire.v1.StreamWaiting
-	(*StreamEnded)(nil),     // 20: framewire.v1.StreamEnded
-	(*StreamList)(nil),      // 21: framewire.v1.StreamList
-	(*Directive)(nil),       // 22: framewire.v1.Directive
+	(GoodbyeReason)(0),             // 0: framewire.v1.GoodbyeReason
+	(*ClientMessage)(nil),          // 1: framewire.v1.ClientMessage
+	(*ServerMessage)(nil),          // 2: framewire.v1.ServerMessage
+	(*Hello)(nil),                  // 3: framewire.v1.Hello
+	(*ResumePosition)(nil),         // 4: framewire.v1.ResumePosition
+	(*PlayerSettings)(nil),         // 5: framewire.v1.PlayerSettings
+	(*Welcome)(nil),                // 6: framewire.v1.Welcome
+	(*Limits)(nil),                 // 7: framewire.v1.Limits
+	(*Ping)(nil),                   // 8: framewire.v1.Ping
+	(*Pong)(nil),                   // 9: framewire.v1.Pong
+	(*Goodbye)(nil),                // 10: framewire.v1.Goodbye
+	(*Command)(nil),                // 11: framewire.v1.Command
+	(*PlaybackReport)(nil),         // 12: framewire.v1.PlaybackReport
+	(*DirectiveResult)(nil),        // 13: framewire.v1.DirectiveResult
+	(*PublishSample)(nil),          // 14: framewire.v1.PublishSample
+	(*PublishStart)(nil),           // 15: framewire.v1.PublishStart
+	(*PublishTracks)(nil),          // 16: framewire.v1.PublishTracks
+	(*PublishEnd)(nil),             // 17: framewire.v1.PublishEnd
+	(*Fragment)(nil),               // 18: framewire.v1.Fragment
+	(*SessionState)(nil),           // 19: framewire.v1.SessionState
+	(*CommandResult)(nil),          // 20: framewire.v1.CommandResult
+	(*Gap)(nil),                    // 21: framewire.v1.Gap
+	(*StreamStarted)(nil),          // 22: framewire.v1.StreamStarted
+	(*StreamWaiting)(nil),          // 23: framewire.v1.StreamWaiting
+	(*StreamEnded)(nil),            // 24: framewire.v1.StreamEnded
+	(*StreamList)(nil),             // 25: framewire.v1.StreamList
+	(*Directive)(nil),              // 26: framewire.v1.Directive
+	(*PublishAck)(nil),             // 27: framewire.v1.PublishAck
+	(*PublishKeyframeRequest)(nil), // 28: framewire.v1.PublishKeyframeRequest
+	(*PublishStarted)(nil),         // 29: framewire.v1.PublishStarted
+	(*PublishEnded)(nil),           // 30: framewire.v1.PublishEnded
 }
 var file_framewire_v1_session_proto_depIdxs = []int32{
 	3,  // 0: framewire.v1.ClientMessage.hello:type_name -> framewire.v1.Hello
@@ -1253,27 +1408,35 @@ var file_framewire_v1_session_proto_depIdxs = []int32{
 	8,  // 2: framewire.v1.ClientMessage.ping:type_name -> framewire.v1.Ping
 	12, // 3: framewire.v1.ClientMessage.playback_report:type_name -> framewire.v1.PlaybackReport
 	13, // 4: framewire.v1.ClientMessage.directive_result:type_name -> framewire.v1.DirectiveResult
-	14, // 5: framewire.v1.ServerMessage.fragment:type_name -> framewire.v1.Fragment
-	9,  // 6: framewire.v1.ServerMessage.pong:type_name -> framewire.v1.Pong
-	15, // 7: framewire.v1.ServerMessage.session_state:type_name -> framewire.v1.SessionState
-	16, // 8: framewire.v1.ServerMessage.command_result:type_name -> framewire.v1.CommandResult
-	17, // 9: framewire.v1.ServerMessage.gap:type_name -> framewire.v1.Gap
-	18, // 10: framewire.v1.ServerMessage.stream_started:type_name -> framewire.v1.StreamStarted
-	19, // 11: framewire.v1.ServerMessage.stream_waiting:type_name -> framewire.v1.StreamWaiting
-	20, // 12: framewire.v1.ServerMessage.stream_ended:type_name -> framewire.v1.StreamEnded
-	21, // 13: framewire.v1.ServerMessage.stream_list:type_name -> framewire.v1.StreamList
-	22, // 14: framewire.v1.ServerMessage.directive:type_name -> framewire.v1.Directive
-	6,  // 15: framewire.v1.ServerMessage.welcome:type_name -> framewire.v1.Welcome
-	10, // 16: framewire.v1.ServerMessage.goodbye:type_name -> framewire.v1.Goodbye
-	4,  // 17: framewire.v1.Hello.resume:type_name -> framewire.v1.ResumePosition
-	5,  // 18: framewire.v1.Hello.settings:type_name -> framewire.v1.PlayerSettings
-	7,  // 19: framewire.v1.Welcome.limits:type_name -> framewire.v1.Limits
-	0,  // 20: framewire.v1.Goodbye.reason:type_name -> framewire.v1.GoodbyeReason
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	14, // 5: framewire.v1.ClientMessage.publish_sample:type_name -> framewire.v1.PublishSample
+	15, // 6: framewire.v1.ClientMessage.publish_start:type_name -> framewire.v1.PublishStart
+	16, // 7: framewire.v1.ClientMessage.publish_tracks:type_name -> framewire.v1.PublishTracks
+	17, // 8: framewire.v1.ClientMessage.publish_end:type_name -> framewire.v1.PublishEnd
+	18, // 9: framewire.v1.ServerMessage.fragment:type_name -> framewire.v1.Fragment
+	9,  // 10: framewire.v1.ServerMessage.pong:type_name -> framewire.v1.Pong
+	19, // 11: framewire.v1.ServerMessage.session_state:type_name -> framewire.v1.SessionState
+	20, // 12: framewire.v1.ServerMessage.command_result:type_name -> framewire.v1.CommandResult
+	21, // 13: framewire.v1.ServerMessage.gap:type_name -> framewire.v1.Gap
+	22, // 14: framewire.v1.ServerMessage.stream_started:type_name -> framewire.v1.StreamStarted
+	23, // 15: framewire.v1.ServerMessage.stream_waiting:type_name -> framewire.v1.StreamWaiting
+	24, // 16: framewire.v1.ServerMessage.stream_ended:type_name -> framewire.v1.StreamEnded
+	25, // 17: framewire.v1.ServerMessage.stream_list:type_name -> framewire.v1.StreamList
+	26, // 18: framewire.v1.ServerMessage.directive:type_name -> framewire.v1.Directive
+	6,  // 19: framewire.v1.ServerMessage.welcome:type_name -> framewire.v1.Welcome
+	10, // 20: framewire.v1.ServerMessage.goodbye:type_name -> framewire.v1.Goodbye
+	27, // 21: framewire.v1.ServerMessage.publish_ack:type_name -> framewire.v1.PublishAck
+	28, // 22: framewire.v1.ServerMessage.publish_keyframe_request:type_name -> framewire.v1.PublishKeyframeRequest
+	29, // 23: framewire.v1.ServerMessage.publish_started:type_name -> framewire.v1.PublishStarted
+	30, // 24: framewire.v1.ServerMessage.publish_ended:type_name -> framewire.v1.PublishEnded
+	4,  // 25: framewire.v1.Hello.resume:type_name -> framewire.v1.ResumePosition
+	5,  // 26: framewire.v1.Hello.settings:type_name -> framewire.v1.PlayerSettings
+	7,  // 27: framewire.v1.Welcome.limits:type_name -> framewire.v1.Limits
+	0,  // 28: framewire.v1.Goodbye.reason:type_name -> framewire.v1.GoodbyeReason
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_framewire_v1_session_proto_init() }
@@ -1283,12 +1446,17 @@ func file_framewire_v1_session_proto_init() {
 	}
 	file_framewire_v1_control_proto_init()
 	file_framewire_v1_media_proto_init()
+	file_framewire_v1_publish_proto_init()
 	file_framewire_v1_session_proto_msgTypes[0].OneofWrappers = []any{
 		(*ClientMessage_Hello)(nil),
 		(*ClientMessage_Command)(nil),
 		(*ClientMessage_Ping)(nil),
 		(*ClientMessage_PlaybackReport)(nil),
 		(*ClientMessage_DirectiveResult)(nil),
+		(*ClientMessage_PublishSample)(nil),
+		(*ClientMessage_PublishStart)(nil),
+		(*ClientMessage_PublishTracks)(nil),
+		(*ClientMessage_PublishEnd)(nil),
 	}
 	file_framewire_v1_session_proto_msgTypes[1].OneofWrappers = []any{
 		(*ServerMessage_Fragment)(nil),
@@ -1303,6 +1471,10 @@ func file_framewire_v1_session_proto_init() {
 		(*ServerMessage_Directive)(nil),
 		(*ServerMessage_Welcome)(nil),
 		(*ServerMessage_Goodbye)(nil),
+		(*ServerMessage_PublishAck)(nil),
+		(*ServerMessage_PublishKeyframeRequest)(nil),
+		(*ServerMessage_PublishStarted)(nil),
+		(*ServerMessage_PublishEnded)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

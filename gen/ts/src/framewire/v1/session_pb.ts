@@ -21,13 +21,15 @@ import type { Command, CommandResult, Directive, DirectiveResult, PlaybackReport
 import { file_framewire_v1_control } from "./control_pb.js";
 import type { Fragment, Gap, StreamEnded, StreamList, StreamStarted, StreamWaiting } from "./media_pb.js";
 import { file_framewire_v1_media } from "./media_pb.js";
+import type { PublishAck, PublishEnd, PublishEnded, PublishKeyframeRequest, PublishSample, PublishStart, PublishStarted, PublishTracks } from "./publish_pb.js";
+import { file_framewire_v1_publish } from "./publish_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file framewire/v1/session.proto.
  */
 export const file_framewire_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("ChpmcmFtZXdpcmUvdjEvc2Vzc2lvbi5wcm90bxIMZnJhbWV3aXJlLnYxIv8BCg1DbGllbnRNZXNzYWdlEiQKBWhlbGxvGAEgASgLMhMuZnJhbWV3aXJlLnYxLkhlbGxvSAASKAoHY29tbWFuZBgCIAEoCzIVLmZyYW1ld2lyZS52MS5Db21tYW5kSAASIgoEcGluZxgDIAEoCzISLmZyYW1ld2lyZS52MS5QaW5nSAASNwoPcGxheWJhY2tfcmVwb3J0GAQgASgLMhwuZnJhbWV3aXJlLnYxLlBsYXliYWNrUmVwb3J0SAASOQoQZGlyZWN0aXZlX3Jlc3VsdBgFIAEoCzIdLmZyYW1ld2lyZS52MS5EaXJlY3RpdmVSZXN1bHRIAEIGCgRib2R5IskECg1TZXJ2ZXJNZXNzYWdlEioKCGZyYWdtZW50GAEgASgLMhYuZnJhbWV3aXJlLnYxLkZyYWdtZW50SAASIgoEcG9uZxgCIAEoCzISLmZyYW1ld2lyZS52MS5Qb25nSAASMwoNc2Vzc2lvbl9zdGF0ZRgDIAEoCzIaLmZyYW1ld2lyZS52MS5TZXNzaW9uU3RhdGVIABI1Cg5jb21tYW5kX3Jlc3VsdBgEIAEoCzIbLmZyYW1ld2lyZS52MS5Db21tYW5kUmVzdWx0SAASIAoDZ2FwGAUgASgLMhEuZnJhbWV3aXJlLnYxLkdhcEgAEjUKDnN0cmVhbV9zdGFydGVkGAYgASgLMhsuZnJhbWV3aXJlLnYxLlN0cmVhbVN0YXJ0ZWRIABI1Cg5zdHJlYW1fd2FpdGluZxgHIAEoCzIbLmZyYW1ld2lyZS52MS5TdHJlYW1XYWl0aW5nSAASMQoMc3RyZWFtX2VuZGVkGAggASgLMhkuZnJhbWV3aXJlLnYxLlN0cmVhbUVuZGVkSAASLwoLc3RyZWFtX2xpc3QYCSABKAsyGC5mcmFtZXdpcmUudjEuU3RyZWFtTGlzdEgAEiwKCWRpcmVjdGl2ZRgKIAEoCzIXLmZyYW1ld2lyZS52MS5EaXJlY3RpdmVIABIoCgd3ZWxjb21lGAsgASgLMhUuZnJhbWV3aXJlLnYxLldlbGNvbWVIABIoCgdnb29kYnllGAwgASgLMhUuZnJhbWV3aXJlLnYxLkdvb2RieWVIAEIGCgRib2R5ItQBCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhMKC2NsaWVudF9uYW1lGAIgASgJEhYKDmNsaWVudF92ZXJzaW9uGAMgASgJEhcKD2RlY29kYWJsZV90eXBlcxgEIAMoCRINCgV0b2tlbhgFIAEoCRIsCgZyZXN1bWUYBiABKAsyHC5mcmFtZXdpcmUudjEuUmVzdW1lUG9zaXRpb24SLgoIc2V0dGluZ3MYByABKAsyHC5mcmFtZXdpcmUudjEuUGxheWVyU2V0dGluZ3MibwoOUmVzdW1lUG9zaXRpb24SDgoGc3RyZWFtGAEgASgJEhAKCGluc3RhbmNlGAIgASgJEhUKDW5leHRfc2VxdWVuY2UYAyABKAQSDgoGcGF1c2VkGAQgASgIEhQKDHRpbWVfc2hpZnRlZBgFIAEoCCJKCg5QbGF5ZXJTZXR0aW5ncxIOCgZ2b2x1bWUYASABKAESDQoFbXV0ZWQYAiABKAgSGQoRbGF0ZW5jeV90YXJnZXRfbXMYAyABKA0iigEKB1dlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIYChBwcm90b2NvbF92ZXJzaW9uGAIgASgNEg4KBnNlcnZlchgDIAEoCRIbChNzZXJ2ZXJfdGltZV91bml4X3VzGAQgASgDEiQKBmxpbWl0cxgFIAEoCzIULmZyYW1ld2lyZS52MS5MaW1pdHMicAoGTGltaXRzEhkKEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNEhUKDWNvbW1hbmRfYnVyc3QYAiABKA0SGwoTY29tbWFuZHNfcGVyX3NlY29uZBgDIAEoDRIXCg9pZGxlX3RpbWVvdXRfbXMYBCABKA0iIwoEUGluZxIbChNjbGllbnRfdGltZV91bml4X3VzGAEgASgDImEKBFBvbmcSGwoTY2xpZW50X3RpbWVfdW5peF91cxgBIAEoAxIfChdzZXJ2ZXJfcmVjZWl2ZWRfdW5peF91cxgCIAEoAxIbChNzZXJ2ZXJfc2VudF91bml4X3VzGAMgASgDIl8KB0dvb2RieWUSKwoGcmVhc29uGAEgASgOMhsuZnJhbWV3aXJlLnYxLkdvb2RieWVSZWFzb24SFgoOcmV0cnlfYWZ0ZXJfbXMYAiABKA0SDwoHbWVzc2FnZRgDIAEoCSr3AwoNR29vZGJ5ZVJlYXNvbhIeChpHT09EQllFX1JFQVNPTl9VTlNQRUNJRklFRBAAEh4KGkdPT0RCWUVfUkVBU09OX0NMSUVOVF9MRUZUEAESIAocR09PREJZRV9SRUFTT05fU0hVVFRJTkdfRE9XThACEh0KGUdPT0RCWUVfUkVBU09OX1JFU1RBUlRJTkcQAxIbChdHT09EQllFX1JFQVNPTl9UT09fU0xPVxAEEhcKE0dPT0RCWUVfUkVBU09OX0lETEUQBRIkCiBHT09EQllFX1JFQVNPTl9IQU5EU0hBS0VfVElNRU9VVBAGEiYKIkdPT0RCWUVfUkVBU09OX1VOU1VQUE9SVEVEX1ZFUlNJT04QBxIhCh1HT09EQllFX1JFQVNPTl9QUk9UT0NPTF9FUlJPUhAIEiQKIEdPT0RCWUVfUkVBU09OX01FU1NBR0VfVE9PX0xBUkdFEAkSHQoZR09PREJZRV9SRUFTT05fT1ZFUkxPQURFRBAKEh8KG0dPT0RCWUVfUkVBU09OX1VOQVVUSE9SSVpFRBALEiAKHEdPT0RCWUVfUkVBU09OX1RPS0VOX0VYUElSRUQQDBIZChVHT09EQllFX1JFQVNPTl9LSUNLRUQQDRIbChdHT09EQllFX1JFQVNPTl9JTlRFUk5BTBAOQkBaPmdpdGh1Yi5jb20vZnJhbWV3aXJlL2ZyYW1ld2lyZS9nZW4vZ28vZnJhbWV3aXJlL3YxO2ZyYW1ld2lyZXYxYgZwcm90bzM", [file_framewire_v1_control, file_framewire_v1_media]);
+  fileDesc("ChpmcmFtZXdpcmUvdjEvc2Vzc2lvbi5wcm90bxIMZnJhbWV3aXJlLnYxItMDCg1DbGllbnRNZXNzYWdlEiQKBWhlbGxvGAEgASgLMhMuZnJhbWV3aXJlLnYxLkhlbGxvSAASKAoHY29tbWFuZBgCIAEoCzIVLmZyYW1ld2lyZS52MS5Db21tYW5kSAASIgoEcGluZxgDIAEoCzISLmZyYW1ld2lyZS52MS5QaW5nSAASNwoPcGxheWJhY2tfcmVwb3J0GAQgASgLMhwuZnJhbWV3aXJlLnYxLlBsYXliYWNrUmVwb3J0SAASOQoQZGlyZWN0aXZlX3Jlc3VsdBgFIAEoCzIdLmZyYW1ld2lyZS52MS5EaXJlY3RpdmVSZXN1bHRIABI1Cg5wdWJsaXNoX3NhbXBsZRgGIAEoCzIbLmZyYW1ld2lyZS52MS5QdWJsaXNoU2FtcGxlSAASMwoNcHVibGlzaF9zdGFydBgHIAEoCzIaLmZyYW1ld2lyZS52MS5QdWJsaXNoU3RhcnRIABI1Cg5wdWJsaXNoX3RyYWNrcxgIIAEoCzIbLmZyYW1ld2lyZS52MS5QdWJsaXNoVHJhY2tzSAASLwoLcHVibGlzaF9lbmQYCSABKAsyGC5mcmFtZXdpcmUudjEuUHVibGlzaEVuZEgAQgYKBGJvZHkisgYKDVNlcnZlck1lc3NhZ2USKgoIZnJhZ21lbnQYASABKAsyFi5mcmFtZXdpcmUudjEuRnJhZ21lbnRIABIiCgRwb25nGAIgASgLMhIuZnJhbWV3aXJlLnYxLlBvbmdIABIzCg1zZXNzaW9uX3N0YXRlGAMgASgLMhouZnJhbWV3aXJlLnYxLlNlc3Npb25TdGF0ZUgAEjUKDmNvbW1hbmRfcmVzdWx0GAQgASgLMhsuZnJhbWV3aXJlLnYxLkNvbW1hbmRSZXN1bHRIABIgCgNnYXAYBSABKAsyES5mcmFtZXdpcmUudjEuR2FwSAASNQoOc3RyZWFtX3N0YXJ0ZWQYBiABKAsyGy5mcmFtZXdpcmUudjEuU3RyZWFtU3RhcnRlZEgAEjUKDnN0cmVhbV93YWl0aW5nGAcgASgLMhsuZnJhbWV3aXJlLnYxLlN0cmVhbVdhaXRpbmdIABIxCgxzdHJlYW1fZW5kZWQYCCABKAsyGS5mcmFtZXdpcmUudjEuU3RyZWFtRW5kZWRIABIvCgtzdHJlYW1fbGlzdBgJIAEoCzIYLmZyYW1ld2lyZS52MS5TdHJlYW1MaXN0SAASLAoJZGlyZWN0aXZlGAogASgLMhcuZnJhbWV3aXJlLnYxLkRpcmVjdGl2ZUgAEigKB3dlbGNvbWUYCyABKAsyFS5mcmFtZXdpcmUudjEuV2VsY29tZUgAEigKB2dvb2RieWUYDCABKAsyFS5mcmFtZXdpcmUudjEuR29vZGJ5ZUgAEi8KC3B1Ymxpc2hfYWNrGA0gASgLMhguZnJhbWV3aXJlLnYxLlB1Ymxpc2hBY2tIABJIChhwdWJsaXNoX2tleWZyYW1lX3JlcXVlc3QYDiABKAsyJC5mcmFtZXdpcmUudjEuUHVibGlzaEtleWZyYW1lUmVxdWVzdEgAEjcKD3B1Ymxpc2hfc3RhcnRlZBgPIAEoCzIcLmZyYW1ld2lyZS52MS5QdWJsaXNoU3RhcnRlZEgAEjMKDXB1Ymxpc2hfZW5kZWQYECABKAsyGi5mcmFtZXdpcmUudjEuUHVibGlzaEVuZGVkSABCBgoEYm9keSLUAQoFSGVsbG8SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRITCgtjbGllbnRfbmFtZRgCIAEoCRIWCg5jbGllbnRfdmVyc2lvbhgDIAEoCRIXCg9kZWNvZGFibGVfdHlwZXMYBCADKAkSDQoFdG9rZW4YBSABKAkSLAoGcmVzdW1lGAYgASgLMhwuZnJhbWV3aXJlLnYxLlJlc3VtZVBvc2l0aW9uEi4KCHNldHRpbmdzGAcgASgLMhwuZnJhbWV3aXJlLnYxLlBsYXllclNldHRpbmdzIm8KDlJlc3VtZVBvc2l0aW9uEg4KBnN0cmVhbRgBIAEoCRIQCghpbnN0YW5jZRgCIAEoCRIVCg1uZXh0X3NlcXVlbmNlGAMgASgEEg4KBnBhdXNlZBgEIAEoCBIUCgx0aW1lX3NoaWZ0ZWQYBSABKAgiSgoOUGxheWVyU2V0dGluZ3MSDgoGdm9sdW1lGAEgASgBEg0KBW11dGVkGAIgASgIEhkKEWxhdGVuY3lfdGFyZ2V0X21zGAMgASgNIooBCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSGAoQcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIOCgZzZXJ2ZXIYAyABKAkSGwoTc2VydmVyX3RpbWVfdW5peF91cxgEIAEoAxIkCgZsaW1pdHMYBSABKAsyFC5mcmFtZXdpcmUudjEuTGltaXRzInAKBkxpbWl0cxIZChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDRIVCg1jb21tYW5kX2J1cnN0GAIgASgNEhsKE2NvbW1hbmRzX3Blcl9zZWNvbmQYAyABKA0SFwoPaWRsZV90aW1lb3V0X21zGAQgASgNIiMKBFBpbmcSGwoTY2xpZW50X3RpbWVfdW5peF91cxgBIAEoAyJhCgRQb25nEhsKE2NsaWVudF90aW1lX3VuaXhfdXMYASABKAMSHwoXc2VydmVyX3JlY2VpdmVkX3VuaXhfdXMYAiABKAMSGwoTc2VydmVyX3NlbnRfdW5peF91cxgDIAEoAyJfCgdHb29kYnllEisKBnJlYXNvbhgBIAEoDjIbLmZyYW1ld2lyZS52MS5Hb29kYnllUmVhc29uEhYKDnJldHJ5X2FmdGVyX21zGAIgASgNEg8KB21lc3NhZ2UYAyABKAkq9wMKDUdvb2RieWVSZWFzb24SHgoaR09PREJZRV9SRUFTT05fVU5TUEVDSUZJRUQQABIeChpHT09EQllFX1JFQVNPTl9DTElFTlRfTEVGVBABEiAKHEdPT0RCWUVfUkVBU09OX1NIVVRUSU5HX0RPV04QAhIdChlHT09EQllFX1JFQVNPTl9SRVNUQVJUSU5HEAMSGwoXR09PREJZRV9SRUFTT05fVE9PX1NMT1cQBBIXChNHT09EQllFX1JFQVNPTl9JRExFEAUSJAogR09PREJZRV9SRUFTT05fSEFORFNIQUtFX1RJTUVPVVQQBhImCiJHT09EQllFX1JFQVNPTl9VTlNVUFBPUlRFRF9WRVJTSU9OEAcSIQodR09PREJZRV9SRUFTT05fUFJPVE9DT0xfRVJST1IQCBIkCiBHT09EQllFX1JFQVNPTl9NRVNTQUdFX1RPT19MQVJHRRAJEh0KGUdPT0RCWUVfUkVBU09OX09WRVJMT0FERUQQChIfChtHT09EQllFX1JFQVNPTl9VTkFVVEhPUklaRUQQCxIgChxHT09EQllFX1JFQVNPTl9UT0tFTl9FWFBJUkVEEAwSGQoVR09PREJZRV9SRUFTT05fS0lDS0VEEA0SGwoXR09PREJZRV9SRUFTT05fSU5URVJOQUwQDkJAWj5naXRodWIuY29tL2ZyYW1ld2lyZS9mcmFtZXdpcmUvZ2VuL2dvL2ZyYW1ld2lyZS92MTtmcmFtZXdpcmV2MWIGcHJvdG8z", [file_framewire_v1_control, file_framewire_v1_media, file_framewire_v1_publish]);
 
 /**
  * Everything a client sends.
@@ -80,6 +82,38 @@ export type ClientMessage = Message<"framewire.v1.ClientMessage"> & {
      */
     value: DirectiveResult;
     case: "directiveResult";
+  } | {
+    /**
+     * One picture or frame of sound of a publication.
+     *
+     * @generated from field: framewire.v1.PublishSample publish_sample = 6;
+     */
+    value: PublishSample;
+    case: "publishSample";
+  } | {
+    /**
+     * Asks to publish a stream; answered by PublishStarted or PublishEnded.
+     *
+     * @generated from field: framewire.v1.PublishStart publish_start = 7;
+     */
+    value: PublishStart;
+    case: "publishStart";
+  } | {
+    /**
+     * The tracks of the publication have changed.
+     *
+     * @generated from field: framewire.v1.PublishTracks publish_tracks = 8;
+     */
+    value: PublishTracks;
+    case: "publishTracks";
+  } | {
+    /**
+     * Ends the publication; answered by PublishEnded.
+     *
+     * @generated from field: framewire.v1.PublishEnd publish_end = 9;
+     */
+    value: PublishEnd;
+    case: "publishEnd";
   } | { case: undefined; value?: undefined };
 };
 
@@ -197,6 +231,38 @@ export type ServerMessage = Message<"framewire.v1.ServerMessage"> & {
      */
     value: Goodbye;
     case: "goodbye";
+  } | {
+    /**
+     * How the publication goes.
+     *
+     * @generated from field: framewire.v1.PublishAck publish_ack = 13;
+     */
+    value: PublishAck;
+    case: "publishAck";
+  } | {
+    /**
+     * A viewer of the publication needs a keyframe.
+     *
+     * @generated from field: framewire.v1.PublishKeyframeRequest publish_keyframe_request = 14;
+     */
+    value: PublishKeyframeRequest;
+    case: "publishKeyframeRequest";
+  } | {
+    /**
+     * The publication is open.
+     *
+     * @generated from field: framewire.v1.PublishStarted publish_started = 15;
+     */
+    value: PublishStarted;
+    case: "publishStarted";
+  } | {
+    /**
+     * The publication has ended, or was refused.
+     *
+     * @generated from field: framewire.v1.PublishEnded publish_ended = 16;
+     */
+    value: PublishEnded;
+    case: "publishEnded";
   } | { case: undefined; value?: undefined };
 };
 
@@ -420,7 +486,8 @@ export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
 export type Limits = Message<"framewire.v1.Limits"> & {
   /**
    * Size of a message that the server reads, in bytes. A larger one is refused
-   * with ERROR_CODE_MESSAGE_TOO_LARGE.
+   * with ERROR_CODE_MESSAGE_TOO_LARGE. Publishers may send more: see
+   * PublishStarted.
    *
    * @generated from field: uint32 max_message_bytes = 1;
    */
