@@ -12,7 +12,10 @@ import (
 )
 
 type benchCmd struct {
-	Viewers benchViewersCmd `cmd:"" help:"Let many viewers join a server and measure what they receive."`
+	Viewers     benchViewersCmd `cmd:"" help:"Let many viewers join a server and measure what they receive."`
+	Floor       benchFloorCmd   `cmd:"" help:"Measure what sending alone costs on this machine: a write per fragment and viewer."`
+	Fanout      benchFanoutCmd  `cmd:"" help:"Measure this server's fan-out beside the floor, on this machine (needs ffmpeg)."`
+	FloorServer floorServerCmd  `cmd:"" hidden:"" help:"The process that bench floor measures."`
 }
 
 type benchViewersCmd struct {

@@ -67,7 +67,8 @@ type Group struct {
 	Holes     uint64 `json:"holes"`
 	WithHoles int    `json:"viewers_with_holes"`
 	Skipped   uint64 `json:"skipped"`
-	// Whole counts viewers who received at least 99 % of what the best did.
+	// Whole counts viewers who missed nothing and are at most a second behind
+	// the foremost.
 	Whole int `json:"viewers_served_whole"`
 	// Gaps by reason, Ladder by the degradation at the end, Steps on the ladder,
 	// and Ended by the reason of the session's end.
@@ -164,10 +165,23 @@ func newGroup(viewers []*viewer, delays *histogram, measured time.Duration) *Gro
 	rate := func(n uint64) float64 { return float64(n) * 8 / measured.Seconds() }
 	best := bytes[len(bytes)-1]
 	g.Throughput = Rates{Min: rate(bytes[0]), Median: rate(bytes[len(bytes)/2]), Max: rate(best)}
-	for _, n := range bytes {
-		if float64(n) >= 0.99*float64(best) {
-			g.Whole++
+	g.Whole = whole(viewers, float64(g.Fragments)/float64(len(bytes))/measured.Seconds())
+	return g
+}
+
+// whole counts viewers who were served in full, of a stream with so many
+// fragments a second.
+func whole(viewers []*viewer, rate float64) int {
+	var foremost uint64
+	for _, v := range viewers {
+		foremost = max(foremost, v.next)
+	}
+	n := 0
+	for _, v := range viewers {
+		missed := v.holes + v.skipped - v.at.missing
+		if v.at.valid && v.end == "" && missed == 0 && float64(foremost-v.next) <= rate {
+			n++
 		}
 	}
-	return g
+	return n
 }

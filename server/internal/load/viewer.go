@@ -57,14 +57,14 @@ type viewer struct {
 
 // counted are figures of a viewer that only grow.
 type counted struct {
-	bytes, fragments, videos, videoBytes, holes uint64
-	valid                                       bool
+	bytes, fragments, videos, videoBytes, missing uint64
+	valid                                         bool
 }
 
 const gapReasons = int(pb.GapReason_GAP_REASON_RESUMED) + 1
 
 func (v *viewer) count() counted {
-	return counted{bytes: v.bytes, fragments: v.fragments, videos: v.videos, videoBytes: v.videoBytes, holes: v.holes, valid: true}
+	return counted{bytes: v.bytes, fragments: v.fragments, videos: v.videos, videoBytes: v.videoBytes, missing: v.holes + v.skipped, valid: true}
 }
 
 // errEnded says that the session is over, for the reason in viewer.end.
