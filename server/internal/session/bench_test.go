@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 	"time"
+
+	"github.com/framewire/framewire/server/internal/media"
 )
 
 // null is a connection that takes everything.
@@ -54,5 +56,27 @@ func TestFragmentsCostNoAllocation(t *testing.T) {
 	}
 	if got := lab.viewer.play.fragments - before; got != 2*(runs+1) {
 		t.Fatalf("%d fragments were sent", got)
+	}
+}
+
+func TestSoundLeavesWithThePictureOrHalfAFrameLater(t *testing.T) {
+	lab := following(t)
+	sent := func() uint64 { return lab.viewer.play.fragments }
+	lab.publish()
+	lab.viewer.Step(lab.now, &lab.batch)
+	before := sent()
+	lab.packet(2, media.Audio, true, 300)
+	next := lab.viewer.Step(lab.now, &lab.batch)
+	if wait := next.At.Sub(lab.now); sent() != before || wait <= 0 || wait > labFrame/2 {
+		t.Fatalf("%d fragments left at once, the next step is in %v", sent()-before, wait)
+	}
+	lab.packet(1, media.Video, false, 300)
+	if lab.viewer.Step(lab.now, &lab.batch); sent() != before+2 {
+		t.Fatalf("%d fragments left with the picture", sent()-before)
+	}
+	lab.packet(2, media.Audio, true, 300)
+	next = lab.viewer.Step(lab.now, &lab.batch)
+	if lab.viewer.Step(next.At, &lab.batch); sent() != before+3 {
+		t.Fatalf("the sound did not leave after %v", next.At.Sub(lab.now))
 	}
 }
