@@ -8,12 +8,24 @@
 import { setDefaultServer } from "./element/video.ts";
 import { moduleWorker, setWorkerFactory, warmUp } from "./host/spawn.ts";
 import { inWorker, serve } from "./host/worker.ts";
+import type { Millis } from "./units.ts";
 
-if (inWorker()) {
-  serve();
-} else {
+/** Controls wait for the first picture, but no longer than this. */
+const controlsAfter: Millis = 400;
+
+function start(): void {
   setDefaultServer(new URL("/", import.meta.url).href);
   setWorkerFactory(() => moduleWorker(import.meta.url));
-  if (document.querySelector(":is(framewire-player, framewire-video)[autoplay]:not([no-worker])")) warmUp();
+  const controls = () => void import("./ui/controls.ts");
+  if (document.querySelector(":is(framewire-player, framewire-video)[autoplay]:not([no-worker])")) {
+    warmUp();
+    document.addEventListener("loadeddata", controls, { capture: true, once: true });
+    setTimeout(controls, controlsAfter);
+  } else {
+    controls();
+  }
   void import("./ui/register.ts").then(({ register }) => register());
 }
+
+if (inWorker()) serve();
+else start();

@@ -5,6 +5,7 @@
  * @module
  */
 import "./define-video.ts";
+import "./ui/controls.ts";
 import { register } from "./ui/register.ts";
 
 register();

@@ -38,6 +38,7 @@ media-controller {
   --media-focus-box-shadow: 0 0 0 2px rgb(15 17 21 / .9), 0 0 0 4px var(--accent);
   --media-webkit-text-track-transform: none;
 }
+media-controller:not(:defined) > :not(framewire-video) { display: none; }
 media-controller:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
 framewire-video { width: 100%; height: 100%; background: transparent; }
 
