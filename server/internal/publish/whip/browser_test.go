@@ -2,6 +2,7 @@ package whip_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,10 +53,13 @@ func serve(t *testing.T, options whip.Options) (url string, handler *whip.Handle
 
 // browser is a page in Chromium.
 type browser struct {
-	t   *testing.T
-	in  io.WriteCloser
-	out *bufio.Scanner
+	t       *testing.T
+	in      io.WriteCloser
+	answers chan []byte // closed when the browser is gone
 }
+
+// answerLimit is how long a call may take on a busy machine.
+const answerLimit = 60 * time.Second
 
 // openBrowser opens a page until the end of the test.
 func openBrowser(t *testing.T, url string) *browser {
@@ -69,7 +74,7 @@ func openBrowser(t *testing.T, url string) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join("testdata", "browser.mjs"), modules, chromium, url)
+	cmd := exec.Command(node, filepath.Join("testdata", "browser.mjs"), modules, chromium, url)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -82,14 +87,23 @@ func openBrowser(t *testing.T, url string) *browser {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Cancel = func() error { return in.Close() } // Chromium ends with its script
-	cmd.WaitDelay = 10 * time.Second
+	b := &browser{t: t, in: in, answers: make(chan []byte, 1)}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer close(b.answers)
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			b.answers <- bytes.Clone(lines.Bytes())
+		}
+	})
 	t.Cleanup(func() {
-		_ = in.Close()
+		_ = in.Close() // upon which the script closes Chromium
+		for range b.answers {
+		}
+		reader.Wait()
 		_ = cmd.Wait()
 	})
-	b := &browser{t: t, in: in, out: bufio.NewScanner(out)}
-	b.out.Buffer(nil, 1<<20)
 	b.answer("start", nil)
 	return b
 }
@@ -120,14 +134,20 @@ func (b *browser) call(name string, argument, result any) {
 
 func (b *browser) answer(name string, result any) {
 	b.t.Helper()
-	if !b.out.Scan() {
-		b.t.Fatalf("%s: the browser is gone: %v", name, b.out.Err())
+	var line []byte
+	select {
+	case line = <-b.answers:
+	case <-time.After(answerLimit):
+		b.t.Fatalf("%s: no answer within %v", name, answerLimit)
+	}
+	if line == nil {
+		b.t.Fatalf("%s: the browser is gone", name)
 	}
 	var reply struct {
 		Result json.RawMessage
 		Error  string
 	}
-	if err := json.Unmarshal(b.out.Bytes(), &reply); err != nil || reply.Error != "" {
+	if err := json.Unmarshal(line, &reply); err != nil || reply.Error != "" {
 		b.t.Fatalf("%s: %s %v", name, reply.Error, err)
 	}
 	if result != nil {
@@ -190,5 +210,51 @@ func TestBrowserPublishes(t *testing.T) {
 				t.Errorf("DELETE: status %d, closed %v with %v", status.Status, p.Closed(), p.AwaitClose())
 			}
 		})
+	}
+}
+
+// TestBrowserRestartsAndResizes goes through ICE restart, a request for a
+// keyframe and another resolution in one session.
+func TestBrowserRestartsAndResizes(t *testing.T) {
+	mediatest.RequireFFmpeg(t)
+	desk := publishtest.NewDesk(t, key)
+	url, _ := serve(t, whip.Options{Desk: desk})
+	page := openBrowser(t, url)
+	before := page.publish(url+"/whip/cam", "H264")
+	p := desk.Await(0)
+	p.Await("media", publishtest.Frames(10, 10))
+
+	var restarted struct {
+		Status              int
+		Text, Fragment, Tag string
+	}
+	page.call("restart", nil, &restarted)
+	if restarted.Status != http.StatusOK || restarted.Tag == "" || restarted.Tag == before.Tag {
+		t.Fatalf("restart: %+v", restarted)
+	}
+	count := len(p.Epochs()[0].Of(media.Video))
+	p.Await("media after the restart", publishtest.Frames(count+30, 10))
+
+	p.Request.Keyframes.RequestKeyframe()
+	p.Await("a keyframe on request", func(epochs []publishtest.Epoch) bool {
+		for _, s := range epochs[len(epochs)-1].Of(media.Video)[count:] {
+			if s.Keyframe {
+				return true
+			}
+		}
+		return false
+	})
+
+	page.call("resize", map[string]int{"width": 320, "height": 180}, nil)
+	epochs := p.Await("the new size", func(epochs []publishtest.Epoch) bool {
+		e := &epochs[len(epochs)-1]
+		return e.Track(media.Video).Width == 320 && publishtest.Frames(15, 15)(epochs)
+	})
+	for i := range epochs {
+		mediatest.RequireDecodes(t, epochs[i].File(t))
+	}
+	page.call("leave", nil, nil)
+	if err := p.AwaitClose(); err != nil {
+		t.Errorf("ended with %v", err)
 	}
 }

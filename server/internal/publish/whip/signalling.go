@@ -95,7 +95,7 @@ func (g *signalling) patch(ctx context.Context, connection *webrtc.PeerConnectio
 	if match != "*" && match != g.tag {
 		return "", "", errNoMatch
 	}
-	if f.ufrag == "" || f.ufrag == g.offer.ufrag && f.password == g.offer.password {
+	if match != "*" || f.ufrag == "" || f.ufrag == g.offer.ufrag && f.password == g.offer.password {
 		return "", "", nil // candidates, which a lite agent has no use for
 	}
 	before := *g.offer

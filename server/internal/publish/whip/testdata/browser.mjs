@@ -29,15 +29,15 @@ try {
   const page = await browser.newPage();
   await page.goto(url);
   say({ result: "ready" });
-  for await (const line of createInterface({ input: process.stdin })) {
+  const lines = createInterface({ input: process.stdin });
+  lines.on("line", (line) => {
     const { call, argument } = JSON.parse(line);
-    try {
-      const result = await page.evaluate(([name, value]) => globalThis[name](value), [call, argument]);
-      say({ result: result ?? null });
-    } catch (error) {
-      say({ error: String(error) });
-    }
-  }
+    page.evaluate(([name, value]) => globalThis[name](value), [call, argument]).then(
+      (result) => say({ result: result ?? null }),
+      (error) => say({ error: String(error) }),
+    );
+  });
+  await new Promise((resolve) => lines.on("close", resolve));
 } finally {
   await browser.close();
 }
