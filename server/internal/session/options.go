@@ -49,6 +49,11 @@ type Options struct {
 	// Ladder says when a viewer is too slow.
 	Ladder Ladder
 
+	// Publisher makes what takes the publications of one session, when its client
+	// first asks to publish. It is called with locks held and must not call back.
+	// Nil: nobody may publish over a session.
+	Publisher func(o Outlet) Publisher
+
 	// Hooks are told what happens.
 	Hooks Hooks
 }

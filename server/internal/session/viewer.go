@@ -15,6 +15,7 @@ type Viewer struct {
 	// Static.
 	host   *Sessions
 	conn   Conn
+	frames FrameConn // conn, if it is one
 	peer   Peer
 	id     string
 	opened time.Time
@@ -23,8 +24,13 @@ type Viewer struct {
 	seen     atomic.Int64 // when something last came from the client, Unix nanoseconds
 	inFlight atomic.Int64 // time of media in the batch that is being sent, nanoseconds
 
+	row    atomic.Pointer[row] // that steps it; nil while drive does
+	called bool                // stands in row.due; guarded by row.mu
+	driver sync.WaitGroup      // done with the last step
+
 	// Of the goroutine that receives.
-	commands bucket
+	commands  bucket
+	publisher Publisher // nil before the first message about publishing
 
 	// Of whoever steps.
 	out outbound
@@ -60,6 +66,7 @@ func newViewer(host *Sessions, conn Conn, peer Peer) *Viewer {
 		commands: bucket{burst: float64(host.opts.CommandBurst), rate: float64(host.opts.CommandsPerSecond)},
 	}
 	v.room.L = &v.mu
+	v.frames, _ = conn.(FrameConn)
 	v.play.sent = &host.sent
 	v.seen.Store(v.opened.UnixNano())
 	return v
@@ -70,10 +77,10 @@ func (v *Viewer) ID() string { return v.id }
 
 // run serves the session to its end and returns why it ended.
 func (v *Viewer) run() wire.GoodbyeReason {
-	var driver sync.WaitGroup
-	driver.Go(v.drive)
+	v.driver.Add(1)
+	go v.drive()
 	v.receive()
-	driver.Wait()
+	v.driver.Wait()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	stream := v.play.name
@@ -114,21 +121,30 @@ func (v *Viewer) signal() {
 	case v.wake <- struct{}{}:
 	default:
 	}
+	if r := v.row.Load(); r != nil {
+		r.call(v)
+	}
 }
 
 // receive handles what the client sends until it leaves.
 func (v *Viewer) receive() {
 	defer func() {
+		if v.publisher != nil {
+			v.publisher.Close()
+		}
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.left = true
 		v.signal()
 	}()
+	defer v.guard()
 	for {
 		data, text, err := v.conn.Receive()
 		now := time.Now()
 		v.seen.Store(now.UnixNano())
 		switch {
+		case errors.Is(err, ErrMessageTooLarge) && v.publishes():
+			v.publisher.Fail(wire.PublishLimit, "a message is larger than PublishStarted.max_sample_bytes allows")
 		case errors.Is(err, ErrMessageTooLarge):
 			v.refuse(0, &wire.Error{
 				Code:    wire.MessageTooLarge,
@@ -139,6 +155,8 @@ func (v *Viewer) receive() {
 			return
 		case err != nil:
 			return
+		case !text && v.peer.Encoding.Text() && v.publishes():
+			v.sample(data, now)
 		case text != v.peer.Encoding.Text():
 			v.refuse(0, wrongFrame(v.peer.Encoding))
 		default:
@@ -176,9 +194,16 @@ func (v *Viewer) handle(data []byte, now time.Time) {
 	m, err := v.peer.Encoding.Decode(data)
 	if err != nil {
 		var d *wire.DecodeError
-		if errors.As(err, &d) {
+		if errors.As(err, &d) && d.Publish != nil {
+			v.publish(d.Publish, d.ID, d.Err, now)
+		} else if d != nil {
 			v.refuse(d.ID, d.Err)
 		}
+		return
+	}
+	if p, ok := m.(wire.PublishMessage); ok {
+		start, _ := m.(wire.PublishStart)
+		v.publish(p, start.ID, nil, now)
 		return
 	}
 	v.mu.Lock()
@@ -222,7 +247,7 @@ func (v *Viewer) welcome(h wire.Hello, now time.Time) {
 	v.hello = &h
 	v.settings = h.Settings
 	opts := &v.host.opts
-	opts.Hooks.Opened(v.id, v.peer.Address, clientName(v.hello))
+	opts.Hooks.Opened(v.id, v.peer.Address, joinVersion(h.ClientName, h.ClientVersion))
 	v.send(wire.Welcome{
 		SessionID: v.id,
 		Server:    opts.Server,

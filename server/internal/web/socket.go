@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,8 +19,10 @@ const (
 	// session can go on after it; who sends more is closed.
 	floodFactor = 16
 
-	// keptBuffer is how much memory for received messages a session holds on to.
-	keptBuffer = 1 << 10
+	// keptBuffer is how much memory for received messages a session holds on to,
+	// and keptOfPublisher that of one that publishes: a picture of common size.
+	keptBuffer      = 1 << 10
+	keptOfPublisher = 64 << 10
 
 	// closeWait is how long the client may take to answer a close frame.
 	closeWait = time.Second
@@ -38,12 +41,13 @@ type socket struct {
 	net    net.Conn // under ws
 	gather *Conn    // under net, or nil
 	limit  int
+	base   int    // limit at the beginning, 0 before Allow
 	buffer []byte // of Receive
 }
 
 // Receive returns the next message.
 func (s *socket) Receive() (data []byte, text bool, err error) {
-	if cap(s.buffer) > keptBuffer {
+	if cap(s.buffer) > s.kept() {
 		s.buffer = nil
 	}
 	kind, r, err := s.ws.Reader(context.Background())
@@ -71,10 +75,25 @@ func (s *socket) Receive() (data []byte, text bool, err error) {
 	}
 }
 
+// Allow is session.Widener.
+func (s *socket) Allow(messageBytes int) {
+	if s.base == 0 {
+		s.base = s.limit
+	}
+	s.limit = max(s.limit, messageBytes)
+}
+
+func (s *socket) kept() int {
+	if s.base == 0 {
+		return keptBuffer
+	}
+	return keptOfPublisher
+}
+
 // discard reads past the rest of a message that is too large.
 func (s *socket) discard(r io.Reader) error {
 	s.buffer = s.buffer[:cap(s.buffer)]
-	for left := (floodFactor - 1) * s.limit; left > 0; {
+	for left := max((floodFactor-1)*cmp.Or(s.base, s.limit), s.limit); left > 0; {
 		n, err := r.Read(s.buffer)
 		left -= n
 		switch {

@@ -6,8 +6,8 @@ import (
 	pb "github.com/framewire/framewire/gen/go/framewire/v1"
 )
 
-// ClientMessage is what a client sends: Hello, Command, Ping, Report or
-// DirectiveResult.
+// ClientMessage is what a client sends: Hello, Command, Ping, Report,
+// DirectiveResult or a PublishMessage.
 type ClientMessage interface{ clientMessage() }
 
 // Hello opens a session.

@@ -67,11 +67,21 @@ func (e Encoding) Decode(data []byte) (ClientMessage, error) {
 		out = d.report(body.PlaybackReport)
 	case *pb.ClientMessage_DirectiveResult:
 		out = directiveResult(body.DirectiveResult)
+	case *pb.ClientMessage_PublishSample:
+		out = d.publishSample(body.PublishSample)
+	case *pb.ClientMessage_PublishStart:
+		id = body.PublishStart.GetId()
+		out = d.publishStart(body.PublishStart)
+	case *pb.ClientMessage_PublishTracks:
+		out = PublishTracks{d.publishTracks("publish_tracks.tracks", body.PublishTracks.GetTracks())}
+	case *pb.ClientMessage_PublishEnd:
+		out = PublishEnd{}
 	default:
 		return nil, nil
 	}
 	if d.err != nil {
-		return nil, &DecodeError{ID: id, Err: d.err}
+		publish, _ := out.(PublishMessage)
+		return nil, &DecodeError{ID: id, Err: d.err, Publish: publish}
 	}
 	return out, nil
 }

@@ -51,6 +51,10 @@ type DecodeError struct {
 	// far or is none.
 	ID  uint32
 	Err *Error
+
+	// Publish is the message, as far as it was right, where it is a publisher's;
+	// ID is then that of PublishStart, or 0.
+	Publish PublishMessage
 }
 
 func (e *DecodeError) Error() string { return e.Err.Error() }
