@@ -40,6 +40,8 @@ type Config struct {
 
 	Publish Publish `yaml:"publish"`
 
+	Admin Admin `yaml:"admin"`
+
 	Log Log `yaml:"log"`
 }
 
@@ -65,6 +67,7 @@ func Default() Config {
 		Window:         Duration(30 * time.Second),
 		MaxStreamBytes: 256 << 20,
 		Publish:        defaultPublish(),
+		Admin:          defaultAdmin(),
 		Log:            Log{Format: "text", Level: "info"},
 	}
 }
@@ -136,6 +139,7 @@ func (c *Config) Finish() error {
 		bad("max_stream_bytes is %d, want at least 1MiB", c.MaxStreamBytes)
 	}
 	c.Publish.check(bad)
+	c.Admin.check(bad)
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
 		bad("log.format is %q, want text or json", c.Log.Format)
 	}

@@ -23,6 +23,10 @@ import (
 var (
 	// ErrUnknown: the roster has no stream of this name.
 	ErrUnknown = errors.New("there is no stream of this name with a source")
+	// ErrForbidden: the configuration does not allow operators this source.
+	ErrForbidden = errors.New("admin.sources does not allow a source of this kind")
+	// ErrSource: the source URL means nothing.
+	ErrSource = errors.New("unusable source")
 	// ErrStopped: the roster runs no more.
 	ErrStopped = errors.New("the server is stopping")
 )

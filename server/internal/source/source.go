@@ -11,6 +11,7 @@
 package source
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -145,6 +146,12 @@ func filePath(rest string) (string, error) {
 		return "", fmt.Errorf("host %q: want file:PATH or file:///PATH", host)
 	}
 	return url.PathUnescape("/" + path)
+}
+
+// Scheme returns the scheme of a source URL, in lower case: "file" for a path.
+func Scheme(raw string) string {
+	scheme, _ := cutScheme(raw)
+	return cmp.Or(scheme, string(File))
 }
 
 // cutScheme cuts a URL behind its scheme (RFC 3986 3.1), in lower case. It is
