@@ -67,6 +67,7 @@ type aligner struct {
 	skip    int // bytes between the last packet and the next
 	packet  [packetSize]byte
 	garbage int
+	seen    bool  // there was a packet
 	err     error // what ended the input
 }
 
@@ -111,7 +112,7 @@ func (a *aligner) next() error {
 		if _, err := io.ReadFull(a.in, a.packet[:]); err != nil {
 			return cutOff(err)
 		}
-		a.garbage = 0
+		a.garbage, a.seen = 0, true
 		a.skip = a.stride - packetSize // not now: they may come with the next packet only
 		return nil
 	}
@@ -134,6 +135,9 @@ func (a *aligner) sync() error {
 			_, _ = a.in.Discard(offset) // it was peeked at
 			a.stride = stride
 			return nil
+		}
+		if errors.Is(err, io.EOF) && a.seen {
+			return io.EOF // garbage at the end
 		}
 		skip := min(len(head), syncWindow)
 		if a.garbage += skip; a.garbage > maxGarbage || err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/iotest"
 
@@ -312,13 +314,12 @@ func TestReadErrorsComeThrough(t *testing.T) {
 }
 
 func FuzzDemux(f *testing.F) {
-	for _, args := range [][]string{
-		{"-c:v", "libx264", "-c:a", "aac", "-t", "0.2"},
-		{"-c:v", "libx265", "-x265-params", "log-level=error", "-c:a", "libopus", "-t", "0.2"},
-		{"-c:v", "mpeg2video", "-c:a", "libmp3lame", "-t", "0.2"},
-	} {
-		_, data := transport(f, args...)
-		f.Add(data[:min(len(data), 60*packet)])
+	for _, name := range []string{"h264-aac.ts", "h265-opus.ts", "mpeg2-mp3.ts"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := &sink{}
