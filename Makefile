@@ -13,6 +13,8 @@ LISTEN ?= localhost:8080
 SERVER ?= http://localhost:8080
 # More arguments for `make run`, such as ARGS='--source cam=rtsp://...'.
 ARGS ?=
+# What `make bench` is to measure; everything if empty.
+BENCH ?=
 # How long `make fuzz` gives each target; FUZZ names some of them, all if empty.
 FUZZTIME ?= 30s
 FUZZ ?=
@@ -124,9 +126,11 @@ fuzz: ## Run each fuzz target for a while (FUZZTIME=30s, FUZZ='FuzzName ...')
 	@scripts/fuzz '$(FUZZTIME)' $(FUZZ)
 
 .PHONY: bench
-bench: build ## Measure glass-to-glass latency in Chromium
+bench: build ## Measure glass-to-glass latency in Chromium (BENCH='--case av --seconds 20 --runs 2')
 	@scripts/need ffmpeg chromium fonts
-	cd frontend && npm run --silent bench
+	go build -o bin/benchclock ./server/cmd/benchclock
+	go build -o bin/badnet ./server/cmd/badnet
+	cd frontend && npm run --silent bench -- --json ../bench-results/glass-to-glass.json $(BENCH)
 
 .PHONY: clean
 clean: ## Remove what was built (not frontend/node_modules)

@@ -1,0 +1,189 @@
+// Glass to glass: from the drawing of a frame, through x264, ffmpeg and the
+// server, to a frame in headless Chromium.
+//
+//   node bench/glass-to-glass.js [--case av,video,...] [--seconds 60] [--runs 5] [--joins 20] [--json FILE]
+import { mkdirSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { summarize } from "./figures.js";
+import { framesOf, openPlayer, startBrowser, startNetwork, startServer, statsOf, stopAll } from "./stage.js";
+
+const { values: options } = parseArgs({
+  options: {
+    case: { type: "string", default: "av,video,first,jitter,squeeze,busy" },
+    seconds: { type: "string", default: "60" },
+    runs: { type: "string", default: "5" },
+    joins: { type: "string", default: "20" },
+    query: { type: "string", default: "" },
+    json: { type: "string" },
+  },
+});
+const seconds = Number(options.seconds);
+const runs = Number(options.runs);
+
+/** A player has this long to find its latency before it is measured. */
+const settling = 5_000;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The kernel's words for the two bad networks of the table. */
+const jitter = {
+  down: { delay_ms: 20, jitter_ms: 20, stall_probability: 0.03, stall_ms: 250 },
+  up: { delay_ms: 20 },
+};
+/** About half of what the clock sends. */
+const squeezed = { down: { rate_bytes_per_second: 20_000, queue_bytes: 16_384 } };
+
+const ms = (value) => (Number.isFinite(value) ? value.toFixed(0) : "-").padStart(5);
+
+function row(name, s, more = "") {
+  const l = s.latency;
+  console.log(
+    `${name.padEnd(22)} p50 ${ms(l.p50)}  p95 ${ms(l.p95)}  p99 ${ms(l.p99)}  max ${ms(l.max)} ms` +
+      `  ${s.fps.toFixed(1)} fps  freezes ${s.freezes.length}${more}`,
+  );
+}
+
+/** Plays for a while and sums up what came after the player settled. */
+async function play(browser, address, settings, during = async () => {}) {
+  const page = await openPlayer(browser, address, { query: options.query, ...settings });
+  await sleep(settling);
+  const from = await page.evaluate(() => performance.now());
+  await Promise.all([sleep(seconds * 1000), during(page)]);
+  const frames = (await framesOf(page)).filter((f) => f.at >= from);
+  const stats = await statsOf(page);
+  await page.close();
+  const s = summarize(frames);
+  s.player = {
+    latency: stats?.latency,
+    target: stats?.target,
+    stalls: stats?.stalls,
+    gaps: stats?.gaps?.length,
+    recoveries: stats?.recoveries,
+  };
+  return { ...s, series: frames };
+}
+
+async function repeated(name, browser, address, settings) {
+  const all = [];
+  for (let run = 1; run <= runs; run++) {
+    const s = await play(browser, address, settings);
+    row(`${name} ${run}/${runs}`, s, `  stalls ${s.player.stalls ?? "-"}`);
+    delete s.series;
+    all.push(s);
+  }
+  return all;
+}
+
+/** From navigation to the first presented frame, at any moment of the GOP. */
+async function firstFrames(browser, address) {
+  const times = [];
+  await openPlayer(browser, address).then(async (page) => {
+    await page.waitForFunction(() => window.benchFrames?.length > 0);
+    await page.close(); // the first load of a browser is not a viewer's usual one
+  });
+  for (let i = 0; i < Number(options.joins); i++) {
+    await sleep(Math.random() * 2000);
+    const page = await openPlayer(browser, address);
+    await page.waitForFunction(() => window.benchFrames?.length > 0, undefined, { timeout: 10_000, polling: 20 });
+    times.push(await page.evaluate(() => window.benchFrames[0].at));
+    await page.close();
+  }
+  times.sort((a, b) => a - b);
+  const figures = { median: times[Math.floor(times.length / 2)], worst: times.at(-1), times };
+  console.log(
+    `${"first frame".padEnd(22)} median ${ms(figures.median)}  worst ${ms(figures.worst)} ms  of ${times.length}`,
+  );
+  return figures;
+}
+
+/** A squeeze below the bitrate for 6 s, and the time back to the latency before. */
+async function squeeze(browser, server) {
+  const network = await startNetwork(server.address, {});
+  const marks = {};
+  const s = await play(browser, network.address, {}, async (page) => {
+    await sleep(5000);
+    await network.set(squeezed);
+    await sleep(6000);
+    await network.set({});
+    marks.end = await page.evaluate(() => performance.now());
+  });
+  await network.stop();
+  const before = summarize(s.series.filter((f) => f.at < marks.end - 6000)).latency.p50;
+  const bound = before + 50;
+  const late = s.series.filter((f) => f.at > marks.end && f.latency > bound);
+  const back = late.length > 0 ? late.filter((f) => f.at < marks.end + 20_000).at(-1)?.at - marks.end : 0;
+  console.log(
+    `${"squeezed for 6 s".padEnd(22)} before p50 ${ms(before)}  back within 50 ms of it after ${ms(back)} ms  gaps told ${s.player.gaps ?? 0}`,
+  );
+  delete s.series;
+  return { ...s, before, back };
+}
+
+const cases = {
+  async av(browser) {
+    const server = await startServer();
+    const all = await repeated("picture and sound", browser, server.address, {});
+    await server.stop();
+    return all;
+  },
+  async video(browser) {
+    const server = await startServer({ audio: false });
+    const all = await repeated("video only", browser, server.address, {});
+    await server.stop();
+    return all;
+  },
+  async first(browser) {
+    const server = await startServer();
+    const figures = await firstFrames(browser, server.address);
+    await server.stop();
+    return figures;
+  },
+  async jitter(browser) {
+    const server = await startServer();
+    const network = await startNetwork(server.address, jitter);
+    const all = await repeated("bad network", browser, network.address, {});
+    await network.stop();
+    await server.stop();
+    return all;
+  },
+  async squeeze(browser) {
+    const server = await startServer();
+    const figures = await squeeze(browser, server);
+    await server.stop();
+    return figures;
+  },
+  async busy(browser) {
+    const server = await startServer();
+    const idle = await play(browser, server.address, {});
+    const busy = await play(browser, server.address, { busy: 0.7 });
+    await server.stop();
+    for (const s of [idle, busy]) delete s.series;
+    console.log(
+      `${"main thread 70 % busy".padEnd(22)} p50 ${ms(busy.steady.p50)}, idle ${ms(idle.steady.p50)} ms to presentation` +
+        `  freezes ${busy.freezes.length}  stalls ${busy.player.stalls ?? "-"}`,
+    );
+    return { idle, busy };
+  },
+};
+
+const results = { seconds, runs, load: loadavg(), cases: {} };
+let browser;
+try {
+  console.log(
+    `Glass to glass, 640x360 at 30 fps, x264 ultrafast zerolatency, GOP 60; ${seconds} s a run; load ${loadavg()[0].toFixed(1)}`,
+  );
+  browser = await startBrowser();
+  for (const name of options.case.split(",")) {
+    if (!cases[name]) throw new Error(`--case: ${name} is not one of ${Object.keys(cases).join(", ")}`);
+    results.cases[name] = await cases[name](browser);
+  }
+  if (options.json) {
+    mkdirSync(dirname(options.json), { recursive: true });
+    writeFileSync(options.json, JSON.stringify(results, undefined, 2));
+  }
+} finally {
+  await browser?.close();
+  await stopAll();
+}
