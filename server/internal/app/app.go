@@ -12,16 +12,18 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/framewire/framewire/frontend"
+	"github.com/framewire/framewire/server/internal/admin"
 	"github.com/framewire/framewire/server/internal/config"
+	"github.com/framewire/framewire/server/internal/events"
 	"github.com/framewire/framewire/server/internal/hub"
-	"github.com/framewire/framewire/server/internal/ingest"
+	"github.com/framewire/framewire/server/internal/roster"
 	"github.com/framewire/framewire/server/internal/session"
-	"github.com/framewire/framewire/server/internal/source"
 	"github.com/framewire/framewire/server/internal/web"
 	"github.com/framewire/framewire/server/internal/wire"
 )
@@ -66,45 +68,41 @@ func Serve(ctx context.Context, o Options) error {
 
 // server is everything that runs.
 type server struct {
-	opts    Options
-	log     *slog.Logger
-	hub     *hub.Hub
-	web     *web.Server
-	streams []configured
-	files   map[string]string // paths, by stream
+	opts   Options
+	log    *slog.Logger
+	config atomic.Pointer[config.Config] // as it is in force
+
+	hub    *hub.Hub
+	roster *roster.Roster
+	events *events.Log
+	web    *web.Server
+	admin  *admin.Service
 
 	publishing publishing
 }
 
-// configured is a stream that the configuration names.
-type configured struct {
-	stream *hub.Stream
-	source source.Parsed
-}
-
 func build(o Options) (*server, error) {
 	c := &o.Config
+	streams := hub.New(hub.Options{Window: time.Duration(c.Window), MaxBytes: int64(c.MaxStreamBytes)})
 	s := &server{
-		opts: o,
-		log:  o.Log,
-		hub:  hub.New(hub.Options{Window: time.Duration(c.Window), MaxBytes: int64(c.MaxStreamBytes)}),
-
-		files: make(map[string]string),
+		opts:   o,
+		log:    o.Log,
+		hub:    streams,
+		roster: roster.New(streams, o.Log),
+		events: events.New(events.Capacity),
 	}
+	s.config.Store(c)
 	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
-		src, err := source.Parse(c.Streams[name].Source, o.Log.With("stream", name))
+		src, err := s.parseSource(name, c.Streams[name].Source)
 		if err != nil {
 			return nil, fmt.Errorf("%w: streams.%s: %w", config.ErrInvalid, name, err)
 		}
-		stream, err := s.hub.Create(name)
-		if err != nil {
+		src.Configured = true
+		if err := s.roster.Add(name, src); err != nil {
 			return nil, err
 		}
-		s.streams = append(s.streams, configured{stream, src})
-		if src.Info.File != "" {
-			s.files[name] = src.Info.File
-		}
 	}
+	s.openAdmin()
 	return s, nil
 }
 
@@ -113,22 +111,33 @@ func (s *server) openWeb() {
 	if pages == nil && frontend.Built() {
 		pages = frontend.Pages()
 	}
+	mount := s.publishing.mount()
+	mount[admin.Path] = s.admin.Handler()
 	s.web = web.New(web.Options{
 		Hub:      s.hub,
-		Sessions: session.Options{Server: "framewire " + s.opts.Version},
+		Sessions: session.Options{Server: "framewire " + s.opts.Version, Hooks: s.sessionHooks(), Publisher: s.sessionPublisher()},
 		Pages:    pages,
 		Origins:  s.opts.Config.Origins,
-		File:     func(stream string) string { return s.files[stream] },
-		Mount:    s.publishing.mount(),
+		File:     s.file,
+		Mount:    mount,
 		Log:      s.log,
 	})
+}
+
+// file returns the file behind a stream, or "".
+func (s *server) file(stream string) string {
+	entry, _ := s.roster.Get(stream)
+	return entry.File
 }
 
 // greet tells the operator where to look.
 func (s *server) greet(addr net.Addr) {
 	s.log.Info("listening", "addr", addr.String(), "version", s.opts.Version, "open", openURL(addr))
-	for _, c := range s.streams {
-		s.log.Info("stream", "stream", c.stream.Name(), "source", c.source.Info.Display)
+	for _, e := range s.roster.All() {
+		s.log.Info("stream", "stream", e.Name, "source", e.Display)
+	}
+	if access := s.access(); access.Verifier == nil && !access.Open {
+		s.log.Info("the operator's service is closed: the server listens beyond this machine and no tokens are configured; see auth in the configuration")
 	}
 }
 
@@ -152,17 +161,8 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	defer stopSources()
 	group, groupCtx := errgroup.WithContext(ctx)
 
-	for _, c := range s.streams {
-		group.Go(func() error {
-			log := s.log.With("stream", c.stream.Name())
-			err := ingest.Supervise(sourceCtx, c.stream, c.source.Source, log)
-			if errors.Is(err, hub.ErrClosed) {
-				return nil // removed
-			}
-			return err
-		})
-	}
-
+	group.Go(func() error { return s.roster.Run(sourceCtx) })
+	group.Go(func() error { return s.watchStreams(sourceCtx) })
 	s.publishing.run(sourceCtx, group, s)
 
 	httpServer := s.web.HTTPServer()
@@ -185,6 +185,7 @@ func (s *server) stop(httpServer *http.Server) error {
 	s.log.Info("stopping", "sessions", len(s.web.Sessions().All()))
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	s.admin.Close()
 	drained := make(chan error, 1)
 	go func() { drained <- s.web.Drain(ctx, wire.Restarting, returnSpread) }()
 	err := httpServer.Shutdown(ctx)

@@ -39,6 +39,7 @@ func (s *server) openPublishing() error {
 		Silence:       time.Duration(c.Publish.Silence),
 		Grace:         time.Duration(c.Publish.Grace),
 		Linger:        time.Duration(c.Publish.Linger),
+		Hooks:         s.deskHooks(),
 		Log:           s.log,
 	})
 	if !c.Publish.Open(c.Listen) {

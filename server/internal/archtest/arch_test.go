@@ -37,13 +37,25 @@ var layers = map[string][]string{
 	"server/internal/hub":    {"server/internal/media"},
 	"server/internal/ingest": {"server/internal/media", "server/internal/mp4", "server/internal/wire", "server/internal/hub"},
 
-	"server/internal/session": {"server/internal/media", "server/internal/wire", "server/internal/hub"},
+	"server/internal/roster": {"server/internal/media", "server/internal/hub", "server/internal/ingest"},
+	"server/internal/events": {"server/internal/wire"},
+
+	"server/internal/session": {"server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/auth"},
 	"server/internal/publish": {
 		"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary",
 		"server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm", "server/internal/wire",
 	},
-	"server/internal/desk": {"server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest"},
-	"server/internal/web":  {"server/internal/media", "server/internal/session", "server/internal/hub", "server/internal/wire"},
+	"server/internal/desk": {"server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest", "server/internal/auth"},
+	"server/internal/web":  {"server/internal/media", "server/internal/session", "server/internal/hub", "server/internal/wire", "server/internal/auth"},
+
+	"server/internal/admin": {
+		"gen/go", "server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",
+		"server/internal/publish", "server/internal/desk", "server/internal/events", "server/internal/auth",
+	},
+	"server/internal/metrics": {
+		"server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",
+		"server/internal/publish", "server/internal/desk",
+	},
 
 	"server/internal/auth":   {"server/internal/media"},
 	"server/internal/config": {"server/internal/media"},
@@ -69,8 +81,11 @@ var exclusive = map[string][]string{
 	"github.com/alecthomas/kong":            {"server/cmd"},
 	"github.com/golang-jwt/jwt/v5":          {"server/internal/auth", "server/cmd"},
 	"github.com/goccy/go-yaml":              {"server/internal/config"},
+	"connectrpc.com/connect":                {"server/internal/admin", "server/cmd", "gen/go"},
+	"github.com/prometheus/client_golang":   {"server/internal/metrics"},
+	"github.com/fsnotify/fsnotify":          {"server/internal/config"},
 	"google.golang.org/protobuf":            {"server/internal/wire", "server/internal/ingest", "server/internal/load", "server/client", "gen/go", "server/cmd"},
-	"github.com/framewire/framewire/gen/go": {"server/internal/wire", "server/internal/load", "server/client", "server/cmd"},
+	"github.com/framewire/framewire/gen/go": {"gen/go", "server/internal/wire", "server/internal/admin", "server/internal/load", "server/client", "server/cmd"},
 }
 
 func within(pkg string, roots []string) bool {

@@ -58,13 +58,10 @@ func (h Hooks) withDefaults() Hooks {
 	return h
 }
 
-// clientName is what a client calls itself.
-func clientName(h *wire.Hello) string {
-	if h == nil {
-		return ""
+// joinVersion writes a client's name and version as one.
+func joinVersion(name, version string) string {
+	if version == "" {
+		return name
 	}
-	if h.ClientVersion == "" {
-		return h.ClientName
-	}
-	return h.ClientName + " " + h.ClientVersion
+	return name + " " + version
 }

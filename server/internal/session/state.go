@@ -58,6 +58,12 @@ type Snapshot struct {
 	Bytes, Fragments uint64
 }
 
+// Client is what the client calls itself, empty before the handshake.
+func (s *Snapshot) Client() string { return joinVersion(s.ClientName, s.ClientVersion) }
+
+// Opened is when the session's connection came.
+func (v *Viewer) Opened() time.Time { return v.opened }
+
 // Snapshot returns the session's figures of the moment.
 func (v *Viewer) Snapshot() Snapshot {
 	v.mu.Lock()

@@ -109,7 +109,12 @@ const (
 // HTTPServer returns an http.Server that serves s, to be given a listener made
 // with Listen.
 func (s *Server) HTTPServer() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true) // gRPC without TLS needs it
 	return &http.Server{
+		Protocols:         protocols,
 		Handler:           s,
 		ConnContext:       ConnContext,
 		ReadHeaderTimeout: headerTimeout,

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/admin"
+	"github.com/framewire/framewire/server/internal/desk"
+	"github.com/framewire/framewire/server/internal/events"
+	"github.com/framewire/framewire/server/internal/hub"
+	"github.com/framewire/framewire/server/internal/publish"
+	"github.com/framewire/framewire/server/internal/session"
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// sessionHooks tells the event log of sessions.
+func (s *server) sessionHooks() session.Hooks {
+	return session.Hooks{
+		Opened: func(id, address, client string) {
+			s.events.Emit(events.Event{Session: id, Body: events.SessionOpened{Remote: address, Client: client}})
+		},
+		Closed: func(c session.Closed) {
+			if !c.Welcomed {
+				return
+			}
+			s.events.Emit(events.Event{Stream: c.Stream, Session: c.ID, Body: events.SessionClosed{Reason: c.Reason, After: c.After}})
+		},
+		Gap: func(id string, g wire.Gap) {
+			s.events.Emit(events.Event{Stream: g.Stream, Session: id, Body: events.Gap{Reason: g.Reason, From: g.From, To: g.To}})
+		},
+		Refused: func(id, stream, address, reason string) {
+			s.events.Emit(events.Event{Stream: stream, Session: id, Body: events.Refused{What: "watch", Reason: reason, Remote: address}})
+		},
+	}
+}
+
+// deskHooks tells the event log of publishers.
+func (s *server) deskHooks() desk.Hooks {
+	return desk.Hooks{
+		Opened: func(p desk.Publisher) {
+			s.events.Emit(events.Event{Stream: p.Stream, Body: events.PublisherOpened{Protocol: string(p.Protocol), Remote: p.Remote}})
+		},
+		Closed: func(p desk.Publisher, reason error) {
+			var text string
+			if reason != nil {
+				text = reason.Error()
+			}
+			s.events.Emit(events.Event{Stream: p.Stream, Body: events.PublisherClosed{Reason: text}})
+		},
+		Refused: func(r publish.Request, reason error) {
+			s.events.Emit(events.Event{Body: events.Refused{What: "publish", Reason: reason.Error(), Remote: r.Remote.String()}})
+		},
+	}
+}
+
+// streamPause joins changes that follow each other closely, such as a source that
+// is lost and back at once.
+const streamPause = 200 * time.Millisecond
+
+// watchStreams tells the event log what becomes of streams, until ctx is done.
+func (s *server) watchStreams(ctx context.Context) error {
+	known := make(map[string]hub.Status)
+	for {
+		changed := s.hub.Changed()
+		s.compareStreams(known)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(streamPause):
+		}
+	}
+}
+
+func (s *server) compareStreams(known map[string]hub.Status) {
+	gone := make(map[string]bool, len(known))
+	for name := range known {
+		gone[name] = true
+	}
+	for _, stream := range s.hub.Streams() {
+		name, status := stream.Name(), stream.Status()
+		delete(gone, name)
+		if before, ok := known[name]; ok && before.State == status.State && before.Message == status.Message {
+			continue
+		}
+		known[name] = status
+		message := status.Message
+		if entry, ok := s.roster.Get(name); ok && status.State == hub.Lost && entry.Err != nil {
+			message = entry.Err.Error()
+		}
+		s.events.Emit(events.Event{Stream: name, Body: events.StreamStatus{Status: admin.Status(status.State), Message: message}})
+	}
+	for name := range gone {
+		delete(known, name)
+		s.events.Emit(events.Event{Stream: name, Body: events.StreamStatus{Message: "removed"}})
+	}
+}
