@@ -21,6 +21,10 @@ func (s *Stream) Subscribe() *Cursor {
 	return &Cursor{stream: s, next: s.NextSequence(), open: true}
 }
 
+// Tail opens a cursor at the end of the stream that does not count as a viewer.
+// It need not be closed.
+func (s *Stream) Tail() *Cursor { return &Cursor{stream: s, next: s.NextSequence()} }
+
 // Close ends the subscription. Closing again does nothing.
 func (c *Cursor) Close() {
 	if c.open {
@@ -126,6 +130,9 @@ func (c *Cursor) SeekExact(sequence uint64) bool {
 	c.next = sequence
 	return true
 }
+
+// SeekEnd moves past the newest packet.
+func (c *Cursor) SeekEnd() { c.next = c.stream.NextSequence() }
 
 func (c *Cursor) moveLocked(k key, ok bool) bool {
 	if !ok {

@@ -33,7 +33,7 @@ type Conn interface {
 
 	// Flush sends what Send has taken. It returns after wait, or shortly after,
 	// how many bytes are left; it can be called again to go on. A connection on
-	// which nothing moves is not an error.
+	// which nothing moves is not an error. With wait 0 it tries once.
 	Flush(wait time.Duration) (left int, err error)
 
 	// Ping returns when the client has answered a WebSocket ping. It may be
@@ -43,4 +43,18 @@ type Conn interface {
 	// Close tells the client the code and reason (at most 123 bytes) and ends
 	// the connection, within a bounded time. Receive fails from then on.
 	Close(code int, reason string)
+}
+
+// FrameConn is a Conn whose messages are on the wire what they are on that of
+// every other FrameConn, so that they can be made once for many.
+type FrameConn interface {
+	Conn
+
+	// AppendFrame appends a message as it is on the wire.
+	AppendFrame(dst []byte, m Message) []byte
+
+	// SendFrames sends what AppendFrame has made, without waiting, and returns
+	// how many bytes are left for Flush to send. frames must not change before
+	// that is done. It is called when nothing is left from before.
+	SendFrames(frames []byte) (left int, err error)
 }

@@ -36,6 +36,9 @@ type Stream interface {
 	Range() (from, to time.Duration, ok bool)
 	// Subscribe opens a cursor at the end of the stream.
 	Subscribe() Cursor
+	// Tail opens a cursor at the end of the stream that does not count as a
+	// viewer and need not be closed.
+	Tail() Cursor
 	// Changed returns a channel that is closed at the next packet, change of
 	// status or close.
 	Changed() <-chan struct{}
@@ -54,6 +57,7 @@ type Cursor interface {
 	SeekTime(t time.Duration) bool
 	SeekSequence(sequence uint64) bool
 	SeekExact(sequence uint64) bool
+	SeekEnd()
 	Close()
 }
 

@@ -33,6 +33,7 @@ func (h hubs) Streams() []Stream { return nil }
 type hubStream struct{ *hub.Stream }
 
 func (s hubStream) Subscribe() Cursor { return s.Stream.Subscribe() }
+func (s hubStream) Tail() Cursor      { return s.Stream.Tail() }
 func (s hubStream) Bitrate() float64  { return s.Stats().Bitrate }
 func (s hubStream) Status() Status {
 	status := s.Stream.Status()

@@ -102,3 +102,19 @@ func sameList(a, b []wire.StreamInfo) bool {
 	}
 	return true
 }
+
+// pushList sends the list of streams to a subscriber when it has changed.
+func (v *Viewer) pushList(now time.Time, next *Next) {
+	if !v.subscribed || v.queue.full() {
+		return
+	}
+	if due := v.listedAt.Add(listInterval); now.Before(due) {
+		next.sooner(due)
+		return
+	}
+	v.listedAt = now
+	if l := v.host.list.get(now); l != v.listed {
+		v.listed = l
+		v.queue.push(l.message(v.peer.Encoding))
+	}
+}

@@ -50,6 +50,10 @@ type Batch struct {
 	bytes    int
 	limit    int
 	packets  [readAhead]*media.Packet
+
+	// impatient: who steps waits neither for a connection nor with sound for a
+	// picture.
+	impatient bool
 }
 
 func (b *Batch) add(m Message) {

@@ -25,6 +25,10 @@ type Sessions struct {
 	viewers map[string]*Viewer
 	closing *closing // set once Drain has begun
 	gone    sync.Cond
+
+	rows      sync.WaitGroup // the goroutines of audiences
+	rowsMu    sync.Mutex
+	audiences map[Stream]*audience // guarded by rowsMu
 }
 
 // closing is how sessions are ended, those that are still to come included.
@@ -121,12 +125,13 @@ func (s *Sessions) All() []*Viewer {
 // runs and afterwards, and waits until they are gone or ctx is done. Clients are
 // asked to come back at times spread over the given span.
 func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread time.Duration) error {
-	all := s.All()
+	end := &closing{reason, spread}
 	s.mu.Lock()
-	s.closing = &closing{reason, spread}
+	s.closing = end
 	s.mu.Unlock()
-	for i, v := range s.All() {
-		v.Goodbye(s.closing.goodbye(i, len(all)))
+	all := s.All()
+	for i, v := range all {
+		v.Goodbye(end.goodbye(i, len(all)))
 	}
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
@@ -139,7 +144,11 @@ func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread 
 	for len(s.viewers) > 0 && ctx.Err() == nil {
 		s.gone.Wait()
 	}
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.rows.Wait() // nobody is left in them
+	return nil
 }
 
 // goodbye is that of the i-th of n sessions.

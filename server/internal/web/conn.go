@@ -26,6 +26,10 @@ const (
 	// such as a pong, may hold up its writer. What is left then goes with the
 	// next batch.
 	aloneWait = 50 * time.Millisecond
+
+	// leastWait stands for not waiting at all, where the system knows no such
+	// writes.
+	leastWait = time.Millisecond
 )
 
 var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
@@ -57,6 +61,7 @@ type Conn struct {
 
 	onWire   net.Buffers
 	deadline time.Time // as set on the connection; owned with onWire
+	try      attempt
 }
 
 func newConn(c net.Conn) *Conn {
@@ -80,6 +85,7 @@ func (c *Conn) Gather() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gathering = true
+	c.try.open(c.Conn)
 }
 
 // Begin lets all that is written until Flush leave together.
@@ -95,6 +101,65 @@ func (c *Conn) Refer(message []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stable = message
+}
+
+// Put notes a message in two parts, to be sent with the batch. message must not
+// change before that.
+func (c *Conn) Put(header, message []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.copy(header)
+	if len(message) >= referMin {
+		c.pieces = append(c.pieces, message)
+		c.open = false
+	} else {
+		c.copy(message)
+	}
+	c.size += len(header) + len(message)
+	return nil
+}
+
+// SendNow sends as much of p as the connection takes at once, and returns how
+// many bytes are left, which Flush sends. p must not change before that.
+func (c *Conn) SendNow(p []byte) (left int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return 0, c.err
+	}
+	if c.size == 0 && !c.sending {
+		n, err := c.tryNow(p)
+		if err != nil {
+			c.err = err
+			c.release()
+			return 0, err
+		}
+		p = p[n:]
+	}
+	if len(p) > 0 {
+		c.pieces = append(c.pieces, p)
+		c.open = false
+		c.size += len(p)
+	}
+	return c.size, nil
+}
+
+// tryNow writes what the connection takes without waiting. It is called with mu
+// locked and sending false.
+func (c *Conn) tryNow(p []byte) (int, error) {
+	if !c.try.can() {
+		return 0, nil
+	}
+	if !c.deadline.IsZero() { // one that has passed would keep it from trying
+		c.deadline = time.Time{}
+		if err := c.Conn.SetWriteDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
+	}
+	return c.try.write(p)
 }
 
 // Write sends p, or notes it.
@@ -159,9 +224,34 @@ func (c *Conn) Flush(wait time.Duration) (left int, err error) {
 		c.idle.Wait()
 	}
 	if c.size > 0 && c.err == nil {
-		c.writeOut(wait)
+		if wait > 0 || !c.try.can() {
+			c.writeOut(max(wait, leastWait))
+		} else {
+			c.tryPieces()
+		}
 	}
 	return c.size, c.err
+}
+
+// tryPieces sends what the connection takes without waiting. It is called with
+// mu locked and sending false.
+func (c *Conn) tryPieces() {
+	for c.size > 0 && c.err == nil {
+		n, err := c.tryNow(c.pieces[0])
+		c.size -= n
+		c.err = err
+		if n < len(c.pieces[0]) {
+			c.pieces[0] = c.pieces[0][n:]
+			break
+		}
+		// Taking off the first would leave ever less room behind it.
+		copy(c.pieces, c.pieces[1:])
+		c.pieces[len(c.pieces)-1] = nil
+		c.pieces = c.pieces[:len(c.pieces)-1]
+	}
+	if c.size == 0 || c.err != nil {
+		c.release()
+	}
 }
 
 // writeOut sends until nothing is left, wait is over or the connection fails. It

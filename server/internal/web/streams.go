@@ -28,6 +28,8 @@ type stream struct{ *hub.Stream }
 
 func (s stream) Subscribe() session.Cursor { return s.Stream.Subscribe() }
 
+func (s stream) Tail() session.Cursor { return s.Stream.Tail() }
+
 func (s stream) Bitrate() float64 { return s.Stats().Bitrate }
 
 func (s stream) Status() session.Status {

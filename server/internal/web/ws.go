@@ -46,10 +46,14 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	}
 	ws.SetReadLimit(-1) // socket has its own, which a session survives
 	encoding, _ := wire.EncodingOf(strings.ToLower(ws.Subprotocol()))
-	conn := &socket{ws: ws, net: hj.conn, gather: hj.own, limit: s.messageBytes}
+	own := &socket{ws: ws, net: hj.conn, gather: hj.own, limit: s.messageBytes}
 	peer := session.Peer{Address: r.RemoteAddr, Encoding: encoding, Play: play}
-	if conn.gather != nil {
-		conn.gather.Gather()
+	var conn session.Conn = own
+	if own.gather != nil {
+		own.gather.Gather()
+		if net.Conn(own.gather) == own.net { // no TLS in between
+			conn = direct{own}
+		}
 	}
 	// Returning lets go of the request and of net/http's buffers and stack, which
 	// are larger than all else that a viewer needs.
