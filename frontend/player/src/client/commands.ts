@@ -75,6 +75,11 @@ export abstract class Commands {
     return this.#done({ case: "requestKeyframe", value: {} });
   }
 
+  /** Gives a new access token in place of the present one. */
+  refreshToken(token: string): Promise<void> {
+    return this.#done({ case: "refreshToken", value: { token } });
+  }
+
   listStreams(): Promise<readonly StreamInfo[]> {
     return this.#ask({ case: "listStreams", value: {} });
   }

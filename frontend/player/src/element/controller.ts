@@ -233,6 +233,8 @@ export class Controller {
       case "answer":
         return this.#commands.answer(message.id, message.failure, message.streams ?? []);
       case "connection":
+        // While another attempt is under way, why it has to be made is still the news.
+        if (message.state.phase === "connecting" && message.state.attempt > 1) return;
         facts.connection = message.state;
         return this.update();
       case "session":

@@ -3,23 +3,19 @@ import type { GapInfo, Recovery, RecoveryAction, UndecodableTrack } from "../sta
 import { type Millis, now, type Seconds } from "../units.ts";
 import { CaptureTimes } from "./captured.ts";
 import { Filler } from "./filler.ts";
-import { Join } from "./join.ts";
 import { Media } from "./media.ts";
 import { Meter } from "./meter.ts";
-import { Playhead, type PlayheadSample, type ShownFrame } from "./playhead.ts";
+import { type Course, Pilot } from "./pilot.ts";
+import type { Playhead, PlayheadSample, ShownFrame } from "./playhead.ts";
 import type { Profile } from "./profile.ts";
 import type { Operation } from "./queue.ts";
 import { type Kept, Replay } from "./replay.ts";
 import { choose, kindOf, sameKinds } from "./select.ts";
-import { Steering } from "./steering.ts";
 import type { Kind, TrackBuffer } from "./track.ts";
 import { Trimmer } from "./trim.ts";
-import { Watchdog } from "./watchdog.ts";
 
 /** How often the playhead is steered and watched. */
 const tick: Millis = 50;
-/** A playhead that was put where no media came is put elsewhere after this. */
-const joinTimeout: Millis = 400;
 /** Media this far behind what came last is a hole, not rounding. */
 const hole: Seconds = 0.15;
 
@@ -39,18 +35,10 @@ export interface EngineEvents {
 }
 
 /** What the engine has to know of the session and the page. */
-export interface Wishes {
+export interface Wishes extends Course {
   /** Whether the server sends sound, and pictures. */
   readonly sound: boolean;
   readonly picture: boolean;
-  /** False while the viewer is behind live by choice. */
-  readonly live: boolean;
-  /** False while paused. */
-  readonly playing: boolean;
-  /** Wanted capture-to-display latency, 0 for automatic. */
-  readonly latency: Millis;
-  /** False while the page is hidden, where browsers stop pictures. */
-  readonly visible: boolean;
 }
 
 /**
@@ -60,36 +48,35 @@ export interface Wishes {
  */
 export class Engine {
   readonly meter = new Meter();
-  readonly playhead = new Playhead();
   readonly #events: EngineEvents;
   readonly #profile: Profile;
   readonly #serverOffset: () => Millis | undefined;
-  readonly #steering: Steering;
+  readonly #pilot: Pilot;
   readonly #captured = new CaptureTimes();
   readonly #replay = new Replay();
   readonly #trimmer = new Trimmer();
-  readonly #watchdog = new Watchdog();
   readonly #timer: ReturnType<typeof setInterval>;
 
   #media: Media;
   #started: StreamStarted | undefined;
   #tracks = new Map<number, Track>();
   #playing: ReadonlyMap<Kind, Track> = new Map();
-  #join: Join | undefined;
   #filler: Filler | undefined;
   #filling = false;
-  #flushed = false;
-  /** Running dry is no news now. */
-  #excused = false;
   #videoEnd: Seconds | undefined;
-  #seeks = 0;
   #wishes: Wishes = { sound: true, picture: true, live: true, playing: true, latency: 0, visible: true };
 
   constructor(profile: Profile, serverOffset: () => Millis | undefined, events: EngineEvents) {
     this.#profile = profile;
     this.#serverOffset = serverOffset;
     this.#events = events;
-    this.#steering = new Steering(profile);
+    this.#pilot = new Pilot(profile, this.meter, {
+      seek: (time) => events.seek(time),
+      rate: (rate) => events.rate(rate),
+      recovered: (action, cause) => this.#recovered(action, cause),
+      gap: (gap) => events.gap(gap),
+      rebuild: (cause) => this.rebuild(cause),
+    });
     this.#media = this.#attach(1);
     this.#timer = setInterval(() => this.#tick(), tick);
   }
@@ -99,38 +86,36 @@ export class Engine {
     this.#media.close();
   }
 
+  get playhead(): Playhead {
+    return this.#pilot.playhead;
+  }
+
   /** Media ahead of the playhead that can be played. */
   get gap(): Seconds {
-    const { time } = this.playhead;
-    const end = time === undefined ? undefined : this.#media.endAt(time);
-    return time === undefined || end === undefined ? 0 : Math.max(0, end - time);
+    return this.#pilot.gap;
   }
 
   get target(): Seconds {
-    return this.#steering.target;
+    return this.#pilot.steering.target;
   }
 
   get rate(): number {
-    return this.#steering.rate;
+    return this.#pilot.steering.rate;
   }
 
   get jitter(): Millis {
-    return this.#steering.jitter(this.#kinds);
+    return this.#pilot.steering.jitter(this.#kinds);
   }
 
   /** The live position that can be held: the end of what is playable, less the target. */
   get safeLive(): Seconds | undefined {
     const { newest } = this.#media;
-    return newest && Math.max(newest.start, newest.end - (this.target || this.#startBehind));
+    return newest && Math.max(newest.start, newest.end - (this.target || this.#pilot.startBehind));
   }
 
   set wishes(wishes: Wishes) {
-    const before = this.#wishes;
     this.#wishes = wishes;
-    if (before.playing !== wishes.playing) {
-      this.meter.forgetStall();
-      this.#steering.restart();
-    }
+    this.#pilot.course = wishes;
     this.#filling = this.#playing.has("audio") && (!wishes.sound || this.#filling);
   }
 
@@ -142,14 +127,13 @@ export class Engine {
     this.#replay.clear();
     const otherTimeline = last && (last.stream !== message.stream || last.instance !== message.instance);
     if (otherTimeline) this.#newTimeline();
-    else if (last && last.epoch !== message.epoch) this.#newEpoch();
+    else if (last) this.#pilot.newEpoch();
     if (this.#media.open) this.#configure();
   }
 
   /** The source broke off: that nothing comes is no fault of the network. */
   interrupted(): void {
-    this.meter.forgetStall();
-    this.#excused = true;
+    this.#pilot.excuse();
   }
 
   fragment(fragment: Fragment): void {
@@ -169,7 +153,7 @@ export class Engine {
       payload: fragment.payload,
     };
     this.#replay.add(kept);
-    this.#steering.arrived(kind, fragment.decodeTimeTicks / track.timescale, duration);
+    this.#pilot.steering.arrived(kind, fragment.decodeTimeTicks / track.timescale, duration);
     if (kind === "video") this.#sawPicture(kept);
     if (!this.#accept(kind, track)) return;
     if (kind === "audio") this.#sawSound(fragment, start);
@@ -178,28 +162,18 @@ export class Engine {
 
   /** The viewer sought, and the server agreed. */
   sought(time: Seconds): void {
-    this.#steering.restart();
-    this.meter.forgetStall();
-    this.#join = new Join(this.#kinds, 0, time);
-    this.#seek(time);
+    this.#pilot.goTo(time);
   }
 
   /** What comes next starts at the live edge. */
   rejoin(): void {
-    this.meter.forgetStall();
-    this.#steering.restart();
-    this.#join = new Join(this.#kinds, this.#startBehind);
+    this.#pilot.rejoin();
   }
 
   sample(sample: PlayheadSample): void {
     if (sample.generation !== this.#media.generation) return;
     this.meter.quality(sample);
-    if (sample.seeks < this.#seeks) return; // it left the page before the seek reached it
-    const before = this.playhead.ready;
-    this.playhead.update(sample);
-    if (sample.paused || !this.#wishes.playing) return this.meter.forgetStall();
-    if (this.playhead.ready) this.#endStall();
-    else if (before && !sample.seeking && !this.#join && !this.#excused) this.meter.stallBegins(sample.at);
+    this.#pilot.sample(sample);
   }
 
   frame(frame: ShownFrame): void {
@@ -208,7 +182,7 @@ export class Engine {
     const offset = this.#serverOffset();
     const latency = captured === undefined || offset === undefined ? undefined : frame.at + offset - captured;
     this.meter.frame(frame, latency);
-    if (latency !== undefined) this.#steering.measured(latency / 1000 - this.gap);
+    if (latency !== undefined) this.#pilot.steering.measured(latency / 1000 - this.gap);
   }
 
   /** The element failed. */
@@ -218,18 +192,13 @@ export class Engine {
 
   /** Makes the MediaSource anew and shows the present picture in it, unless that was just done. */
   rebuild(cause: string): void {
-    if (!this.#watchdog.mayRebuild()) return;
+    if (!this.#pilot.mayRebuild()) return;
     this.#recovered("rebuild", cause);
     this.#renew();
   }
 
   get #kinds(): readonly Kind[] {
     return [...this.#playing.keys()];
-  }
-
-  get #startBehind(): Seconds {
-    const least = this.#playing.has("audio") ? this.#profile.soundStart : this.#profile.videoStart;
-    return Math.max(least, this.#steering.target);
   }
 
   #attach(generation: number): Media {
@@ -241,8 +210,7 @@ export class Engine {
         if (failed === this.#media) this.#failed(track, operation, error);
       },
     });
-    this.playhead.reset();
-    this.#seeks = 0;
+    this.#pilot.take(media);
     this.#events.attach(media);
     return media;
   }
@@ -254,20 +222,11 @@ export class Engine {
     if (this.#media.tracks.size > 0) this.#renew();
   }
 
-  /** The timeline goes on where it broke off, however long ago that was. */
-  #newEpoch(): void {
-    this.#steering.restart();
-    if (!this.playhead.moving && this.#wishes.live && this.#media.tracks.size > 0) this.rejoin();
-  }
-
   #renew(): void {
     const time = this.#wishes.live ? undefined : this.playhead.time;
     this.#media.close();
     this.#playing = new Map();
     this.#filling = false;
-    this.#join = undefined;
-    this.#steering.restart();
-    this.meter.forgetStall();
     this.#media = this.#attach(this.#media.generation + 1);
     if (time !== undefined) this.#events.starved(time);
   }
@@ -281,7 +240,7 @@ export class Engine {
       if (!this.#declare(chosen)) return;
     } else if (sameKinds(chosen, this.#playing)) {
       for (const [kind, track] of chosen) this.#reinitialize(kind, track);
-      this.#playing = chosen;
+      this.#play(chosen);
     } else {
       this.#recovered("rebuild", `the stream now has ${[...chosen.keys()].join(" and ") || "nothing to play"}`);
       return this.#renew();
@@ -300,12 +259,17 @@ export class Engine {
         return false;
       }
     }
-    this.#playing = chosen;
-    this.#join = new Join(this.#kinds, this.#startBehind);
+    this.#play(chosen);
+    if (this.#wishes.live) this.#pilot.rejoin();
     const kept = this.#replay.fragments(this.#kinds);
     if (kept.length === 0 && this.#media.generation > 1 && this.#wishes.live) this.#events.starved(undefined);
     for (const fragment of kept) this.#append(fragment);
     return true;
+  }
+
+  #play(tracks: ReadonlyMap<Kind, Track>): void {
+    this.#playing = tracks;
+    this.#pilot.kinds = this.#kinds;
   }
 
   #reinitialize(kind: Kind, track: Track): void {
@@ -324,7 +288,7 @@ export class Engine {
     if (!choose([track], { video: wanted, audio: wanted }).chosen.has(kind)) return false;
     if (playing) {
       this.#reinitialize(kind, track);
-      this.#playing = new Map(this.#playing).set(kind, track);
+      this.#play(new Map(this.#playing).set(kind, track));
       return true;
     }
     // A browser takes no further track later on. With enough of it at hand a new MediaSource starts at once.
@@ -339,9 +303,8 @@ export class Engine {
     const { kind, start, end, captured, payload } = fragment;
     const offset = this.#serverOffset();
     const behind = offset === undefined ? undefined : (now() + offset - captured) / 1000;
-    const position = this.#join?.fragment(kind, start, end, behind);
+    this.#pilot.appending(kind, start, end, behind);
     this.#media.tracks.get(kind)?.append(payload);
-    if (position !== undefined) this.#seek(position);
     if (kind === "video" && this.#filling) {
       for (const silence of this.#filler?.fill(end) ?? []) this.#media.tracks.get("audio")?.append(silence);
     }
@@ -352,7 +315,7 @@ export class Engine {
     if (keyframe) this.#trimmer.keyframe(start);
     const missing = this.#videoEnd === undefined ? 0 : start - this.#videoEnd;
     this.#videoEnd = end;
-    if (missing > hole && this.#wishes.live && !this.#join) this.rejoin();
+    if (missing > hole && this.#wishes.live && !this.#pilot.joining) this.rejoin();
   }
 
   #sawSound(fragment: Fragment, start: Seconds): void {
@@ -361,41 +324,6 @@ export class Engine {
       this.#filling = false;
       this.#events.soundFrom(start);
     }
-  }
-
-  #seek(time: Seconds): void {
-    this.#seeks++;
-    this.playhead.touch();
-    this.#steering.moved();
-    this.#events.seek(time);
-  }
-
-  /** Puts the playhead to the live edge of what is buffered. */
-  #toEdge(): boolean {
-    const { newest } = this.#media;
-    if (!newest) return false;
-    this.#seek(Math.max(newest.start, newest.end - this.#startBehind));
-    return true;
-  }
-
-  #endStall(): void {
-    this.#flushed = false;
-    const at = now();
-    const stood = this.meter.stallEnds(at);
-    if (stood === undefined) return;
-    this.#steering.stalled();
-    this.#recovered("stall", `playback ran dry for ${Math.round(stood)} ms`);
-    const gap: GapInfo = { reason: "stall", duration: stood / 1000, at };
-    this.meter.remember("gaps", gap);
-    this.#events.gap(gap);
-  }
-
-  /** After sound ran dry Chromium waits for twice as much of it as before. A seek makes it forget that. */
-  #flush(gap: Seconds): boolean {
-    const due = this.#profile.growsAfterStall && this.#wishes.live && this.#playing.has("audio") && !this.#flushed;
-    if (!due || gap < this.#profile.soundStart || !this.#toEdge()) return false;
-    this.#flushed = true;
-    return true;
   }
 
   #failed(track: TrackBuffer, operation: Operation, error: unknown): void {
@@ -417,53 +345,10 @@ export class Engine {
   }
 
   #tick(): void {
+    if (!this.#media.open) return;
+    this.#pilot.tick();
     const { time } = this.playhead;
-    if (!this.#media.open || time === undefined || this.#media.tracks.size === 0) return;
-    if (this.#join) this.#watchJoin(this.#join, time);
-    if (this.#wishes.playing && (this.#join?.age ?? Infinity) > 2 * joinTimeout) this.#watch(time);
-    this.#steer();
-    const cut = this.#trimmer.due(now(), time);
+    const cut = time === undefined ? undefined : this.#trimmer.due(now(), time);
     if (cut !== undefined) for (const track of this.#media.tracks.values()) track.remove(0, cut);
-  }
-
-  #watchJoin(join: Join, time: Seconds): void {
-    const { sample, moving } = this.playhead;
-    const arrived = sample !== undefined && sample.seeks === this.#seeks && !sample.seeking;
-    if (arrived && (moving || sample.paused)) {
-      this.#join = undefined;
-      this.#excused = false;
-      this.#steering.started();
-    } else if (join.age > joinTimeout && this.#wishes.live && this.#media.endAt(time) === undefined) {
-      // Where the playhead was put, nothing came.
-      if (this.#toEdge()) this.#join = new Join(this.#kinds, 0, this.playhead.time);
-    }
-  }
-
-  #steer(): void {
-    const before = this.#steering.rate;
-    const { jump, gaveUp } = this.#steering.tick({
-      gap: this.gap,
-      moving: this.playhead.moving && !this.#join,
-      steer: this.#wishes.live && this.#wishes.playing,
-      kinds: this.#kinds,
-      latency: this.#wishes.latency,
-    });
-    if (this.#steering.rate !== before) this.#events.rate(this.#steering.rate);
-    if (gaveUp) this.#recovered("stop_chasing", "the gap to the live edge did not shrink");
-    if (jump && this.#toEdge()) this.#recovered("jump", "far behind the live edge");
-  }
-
-  #watch(time: Seconds): void {
-    const { sample, frozenFor } = this.playhead;
-    if (!sample || sample.paused || !this.#wishes.visible) return;
-    const gap = this.gap;
-    if (this.meter.isStalled && this.#flush(gap)) return;
-    const repair = this.#watchdog.check({ frozenFor, gap, after: this.#media.after(time) });
-    if (!repair) return;
-    const cause = `the playhead stood at ${time.toFixed(3)} s for ${Math.round(frozenFor)} ms`;
-    if (repair.action === "rebuild") return this.rebuild(cause);
-    this.#recovered(repair.action, cause);
-    if (repair.action === "step_over_hole") this.#seek(repair.to + 0.001);
-    else this.#toEdge();
   }
 }

@@ -105,7 +105,10 @@ export class Host {
       tracks: (playing, undecodable) => this.#tracks(playing, undecodable),
       recovery: (recovery) => post({ type: "recovery", recovery }),
       gap: (gap) => post({ type: "gap", gap }),
-      starved: (time) => this.#ignoreRefusal(time === undefined ? this.#client.goLive() : this.#client.seek(time)),
+      starved: (time) =>
+        this.#ignoreRefusal(
+          this.#call(time === undefined ? { name: "goLive", args: [] } : { name: "seek", args: [time] }),
+        ),
     };
   }
 
