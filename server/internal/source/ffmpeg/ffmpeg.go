@@ -56,7 +56,7 @@ type Source struct {
 	loop   bool
 	log    *slog.Logger
 
-	read   Reader
+	read Reader
 
 	mu        sync.Mutex
 	plan      *plan      // nil before the first probe

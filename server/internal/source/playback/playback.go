@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
@@ -20,49 +21,65 @@ import (
 // a pause, not a burst.
 const maxLate = 250 * time.Millisecond
 
+// readAhead is how much is read before it is due. Pictures that are decoded from
+// before the beginning of a pass, as B-frames have it, are due while the sound of
+// the pass before still plays; this is more than any reordering takes.
+const readAhead = 500 * time.Millisecond
+
+// minPass is the length of a pass over a file that has next to none.
+const minPass = 100 * time.Millisecond
+
 // ErrEmpty reports a file without a single sample.
 var ErrEmpty = errors.New("no samples")
 
 // Loop plays the tracks over and over until ctx is done or the sink takes no more.
 // The tracks are those of the file, each with a distinct ID.
 func Loop(ctx context.Context, file *mp4.File, tracks []media.Track, sink media.Sink) error {
-	p := player{sink: sink, tracks: make(map[uint32]*track, len(tracks))}
+	p := player{tracks: make(map[uint32]*track, len(tracks))}
 	ids := make([]uint32, len(tracks))
 	for i, t := range tracks {
 		ids[i] = t.ID
 		p.tracks[t.ID] = &track{scale: t.Timescale, audio: t.Kind() == media.Audio}
 	}
+	p.cursor = file.Samples(ids...)
 	if err := sink.Start(tracks); err != nil {
 		return err
 	}
-	cursor := file.Samples(ids...)
 	for {
-		if err := p.pass(ctx, cursor); err != nil {
+		next, err := p.next()
+		if err != nil {
 			return err
 		}
-		if p.samples == 0 {
-			return ErrEmpty
+		if err := p.wait(ctx, next.at); err != nil {
+			return err
 		}
-		p.passes++
-		if p.passes == 1 {
-			p.measure()
+		if err := sink.Write(next.Sample); err != nil {
+			return err
 		}
-		cursor.Rewind()
 	}
 }
 
 // player is the state of one Loop.
 type player struct {
-	sink    media.Sink
-	tracks  map[uint32]*track
-	samples int
+	cursor *mp4.Cursor
+	tracks map[uint32]*track
 
-	passes   int64 // over the whole file so far
-	length   int64 // of one pass, in ticks of scale; known after the first
-	scale    uint32
+	queue   []due         // read ahead, in order
+	horizon time.Duration // decode time of the sample read last
+
+	passes int64 // over the whole file so far
+	length int64 // of one pass, in ticks of scale; known after the first
+	scale  uint32
+
 	anchored bool
 	anchor   time.Time // when decode time 0 of the first pass is due
 	timer    *time.Timer
+}
+
+// due is a sample with its decode time since the beginning of the first pass.
+type due struct {
+	media.Sample
+	at time.Duration
 }
 
 // track is what one pass over a track has shown.
@@ -76,36 +93,60 @@ type track struct {
 	beginPTS, endPTS int64
 }
 
-// pass plays the file once.
-func (p *player) pass(ctx context.Context, cursor *mp4.Cursor) error {
-	for {
-		s, err := cursor.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
+// next returns the sample that is due next, over all passes.
+func (p *player) next() (due, error) {
+	for len(p.queue) == 0 || p.horizon-p.queue[0].at < readAhead {
+		if err := p.read(); err != nil {
+			return due{}, err
 		}
-		if err != nil {
-			return fmt.Errorf("read sample: %w", err)
-		}
-		t := p.tracks[s.TrackID]
-		if t == nil {
-			continue
-		}
-		priming := t.audio && s.DTS+int64(s.Duration) <= 0
-		switch {
-		case priming && p.passes > 0:
-			continue // what primes the decoder has no place between two passes
-		case !priming && p.passes == 0:
-			t.note(&s)
-		}
-		s.DTS += media.Rescale(p.passes*p.length, p.scale, t.scale)
-		if err := p.wait(ctx, media.Duration(s.DTS, t.scale)); err != nil {
-			return err
-		}
-		if err := p.sink.Write(s); err != nil {
-			return err
-		}
-		p.samples++
 	}
+	first := p.queue[0]
+	p.queue = slices.Delete(p.queue, 0, 1)
+	return first, nil
+}
+
+// read puts one more sample of the file into the queue.
+func (p *player) read() error {
+	s, err := p.cursor.Next()
+	if errors.Is(err, io.EOF) {
+		return p.again()
+	}
+	if err != nil {
+		return fmt.Errorf("read sample: %w", err)
+	}
+	t := p.tracks[s.TrackID]
+	if t == nil {
+		return nil
+	}
+	priming := t.audio && s.DTS+int64(s.Duration) <= 0
+	switch {
+	case priming && p.passes > 0:
+		return nil // what primes the decoder has no place between two passes
+	case !priming && p.passes == 0:
+		t.note(&s)
+	}
+	s.DTS += media.Rescale(p.passes*p.length, p.scale, t.scale)
+	at := media.Duration(s.DTS, t.scale)
+	i := len(p.queue)
+	for i > 0 && p.queue[i-1].at > at {
+		i--
+	}
+	p.queue = slices.Insert(p.queue, i, due{s, at})
+	p.horizon = at
+	return nil
+}
+
+// again begins the next pass.
+func (p *player) again() error {
+	if p.passes == 0 {
+		p.measure()
+		if p.scale == 0 {
+			return ErrEmpty
+		}
+	}
+	p.passes++
+	p.cursor.Rewind()
+	return nil
 }
 
 // note remembers how far the track reaches.
@@ -138,12 +179,12 @@ func (p *player) measure() {
 			continue
 		}
 		ticks := max(t.endDTS-t.beginDTS, t.endPTS-media.Ticks(begin, t.scale))
-		if d := media.Duration(ticks, t.scale); d > longest {
+		if d := media.Duration(ticks, t.scale); d > longest || p.scale == 0 {
 			longest, p.length, p.scale = d, ticks, t.scale
 		}
 	}
-	if p.length <= 0 { // one sample without a duration
-		p.length, p.scale = 1, 1
+	if p.scale != 0 && longest < minPass {
+		p.length, p.scale = int64(minPass), uint32(time.Second)
 	}
 }
 
