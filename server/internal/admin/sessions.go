@@ -128,12 +128,16 @@ func describeSession(v *session.Snapshot) *pb.AdminSession {
 		SessionId:      v.ID,
 		Remote:         v.Address,
 		Client:         v.Client(),
+		Subject:        text(v.Subject),
 		OpenedAtUnixUs: v.Opened.UnixMicro(),
 		State:          wire.SessionState(v.State),
 		LagMs:          v.Lag.Seconds() * 1000,
 		SentBytes:      v.Bytes,
 		SentFragments:  v.Fragments,
 		Subprotocol:    v.Subprotocol,
+	}
+	if !v.Expires.IsZero() {
+		d.TokenExpiresAtUnixUs = v.Expires.UnixMicro()
 	}
 	if !v.ReportedAt.IsZero() {
 		d.Report = wire.PlaybackReport(v.Report)

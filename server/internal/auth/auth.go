@@ -106,6 +106,12 @@ func (g *Grant) Allows(action Action, stream string, now time.Time) error {
 	return fmt.Errorf("%w: it is not for the stream %q", ErrForbidden, stream)
 }
 
+// Covers reports whether the action is allowed on every stream, as long as the
+// grant lasts.
+func (g *Grant) Covers(action Action) bool {
+	return slices.Contains(g.Actions, Admin) || slices.Contains(g.Actions, action) && slices.Contains(g.Streams, "**")
+}
+
 // from checks the address that a grant is bound to.
 func (g *Grant) from(remote netip.Addr) error {
 	if g.Address.IsValid() && !g.Address.Contains(remote.Unmap()) {

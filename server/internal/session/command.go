@@ -13,20 +13,28 @@ import (
 // the result. The caller holds mu.
 func (v *Viewer) command(c wire.Command, now time.Time) {
 	result := wire.Result{ID: c.ID}
+	if result.Err = v.ready(now); result.Err == nil {
+		result.Streams, result.Err = v.do(c.Body, now)
+		v.sendState()
+	}
+	v.send(result)
+}
+
+// ready refuses a command that comes too early or too soon after others. It is
+// called by the goroutine that receives.
+func (v *Viewer) ready(now time.Time) *wire.Error {
 	switch {
 	case v.hello == nil:
-		result.Err = &wire.Error{Code: wire.HelloRequired, Message: "the first message of a session is hello"}
+		return &wire.Error{Code: wire.HelloRequired, Message: "the first message of a session is hello"}
 	case !v.commands.take(now):
-		result.Err = &wire.Error{
+		return &wire.Error{
 			Code: wire.TooManyCommands,
 			Message: fmt.Sprintf("more than %d commands at once, or %d a second; wait a second",
 				v.host.opts.CommandBurst, v.host.opts.CommandsPerSecond),
 		}
 	default:
-		result.Streams, result.Err = v.do(c.Body, now)
-		v.sendState()
+		return nil
 	}
-	v.send(result)
 }
 
 // do carries out a command. When it fails, nothing has changed.
@@ -64,10 +72,10 @@ func (v *Viewer) do(body wire.CommandBody, now time.Time) (*wire.StreamList, *wi
 	case wire.RequestKeyframe:
 		return nil, v.doRequestKeyframe()
 	case wire.ListStreams:
-		return &v.host.list.get(now).StreamList, nil
+		return &v.visible(v.host.list.get(now)).StreamList, nil
 	case wire.SubscribeStreams:
 		v.subscribed = c.Enabled
-		v.listed = v.host.list.get(now)
+		v.listed = v.visible(v.host.list.get(now))
 		v.listedAt = now
 		return &v.listed.StreamList, nil
 	default:
@@ -96,6 +104,9 @@ func (v *Viewer) needMedia() *wire.Error {
 }
 
 func (v *Viewer) doPlay(c wire.Play, now time.Time) *wire.Error {
+	if err := v.mayWatch(c.Stream, now); err != nil {
+		return err
+	}
 	stream := v.host.hub.Lookup(c.Stream)
 	if stream != nil {
 		if err := inWindow(stream, c.From); err != nil {

@@ -113,7 +113,7 @@ func (v *Viewer) pushList(now time.Time, next *Next) {
 		return
 	}
 	v.listedAt = now
-	if l := v.host.list.get(now); l != v.listed {
+	if l := v.visible(v.host.list.get(now)); l != v.listed {
 		v.listed = l
 		v.queue.push(l.message(v.peer.Encoding))
 	}

@@ -3,6 +3,8 @@ package session
 import (
 	"cmp"
 	"time"
+
+	"github.com/framewire/framewire/server/internal/auth"
 )
 
 // Defaults of Options.
@@ -53,6 +55,9 @@ type Options struct {
 	// first asks to publish. It is called with locks held and must not call back.
 	// Nil: nobody may publish over a session.
 	Publisher func(o Outlet) Publisher
+
+	// Verifier reads tokens. Nil: everybody may watch everything.
+	Verifier auth.Verifier
 
 	// Hooks are told what happens.
 	Hooks Hooks

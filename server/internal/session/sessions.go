@@ -55,6 +55,9 @@ type Peer struct {
 	// Address is the client's network address, for logs and the console.
 	Address  string
 	Encoding wire.Encoding
+	// Token is the access token that came with the connection, for a Hello that
+	// brings none.
+	Token string
 	// Play is a stream to start after the handshake, when Hello does not resume
 	// another; or empty.
 	Play string

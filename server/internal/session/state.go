@@ -48,10 +48,13 @@ type Snapshot struct {
 	ID, Address               string
 	ClientName, ClientVersion string // empty before the handshake
 	Subprotocol               string
-	Opened                    time.Time
-	State                     wire.State
-	Report                    wire.Report
-	ReportedAt                time.Time // zero before the first report
+	// Subject is who the token names, and Expires when it ends, if ever.
+	Subject    string
+	Expires    time.Time
+	Opened     time.Time
+	State      wire.State
+	Report     wire.Report
+	ReportedAt time.Time // zero before the first report
 	// Lag is how much media waits on the server to be sent.
 	Lag time.Duration
 	// Bytes and Fragments have been handed to the connection.
@@ -80,6 +83,9 @@ func (v *Viewer) Snapshot() Snapshot {
 		Fragments:  v.play.fragments,
 	}
 	s.Subprotocol = v.peer.Encoding.String()
+	if v.grant != nil {
+		s.Subject, s.Expires = v.grant.Subject, v.grant.Expires
+	}
 	if v.hello != nil {
 		s.ClientName, s.ClientVersion = v.hello.ClientName, v.hello.ClientVersion
 	}

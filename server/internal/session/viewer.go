@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/wire"
 )
 
@@ -38,6 +39,8 @@ type Viewer struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	hello      *wire.Hello // nil before the handshake
+	grant      *auth.Grant // what the session may do; nil before the handshake
+	expiry     *time.Timer // ends the session with its grant; nil for one without end
 	settings   wire.Settings
 	play       playback
 	climb      climber
@@ -85,6 +88,9 @@ func (v *Viewer) run() wire.GoodbyeReason {
 	defer v.mu.Unlock()
 	stream := v.play.name
 	v.play.drop()
+	if v.expiry != nil {
+		v.expiry.Stop()
+	}
 	for id, answer := range v.directives {
 		delete(v.directives, id)
 		close(answer)
@@ -206,6 +212,16 @@ func (v *Viewer) handle(data []byte, now time.Time) {
 		v.publish(p, start.ID, nil, now)
 		return
 	}
+	switch m := m.(type) { // what takes its time is done without the lock
+	case wire.Hello:
+		v.greet(m, now)
+		return
+	case wire.Command:
+		if r, ok := m.Body.(wire.RefreshToken); ok {
+			v.refreshToken(m.ID, r.Token, now)
+			return
+		}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.goodbye != nil {
@@ -213,8 +229,6 @@ func (v *Viewer) handle(data []byte, now time.Time) {
 	}
 	switch m := m.(type) {
 	case nil: // of a newer client
-	case wire.Hello:
-		v.welcome(m, now)
 	case wire.Command:
 		v.command(m, now)
 	case wire.Ping:
@@ -231,19 +245,34 @@ func (v *Viewer) handle(data []byte, now time.Time) {
 	}
 }
 
-// welcome opens the session.
-func (v *Viewer) welcome(h wire.Hello, now time.Time) {
+// greet answers Hello.
+func (v *Viewer) greet(h wire.Hello, now time.Time) {
 	if v.hello != nil {
-		v.send(wire.Result{Err: &wire.Error{Code: wire.AlreadyWelcome, Field: "hello", Message: "hello opens a session once"}})
+		v.refuse(0, &wire.Error{Code: wire.AlreadyWelcome, Field: "hello", Message: "hello opens a session once"})
 		return
 	}
 	if h.Version != wire.ProtocolVersion {
-		v.endLocked(wire.Goodbye{
+		v.Goodbye(wire.Goodbye{
 			Reason:  wire.UnsupportedVersion,
 			Message: fmt.Sprintf("This server speaks version %d of the protocol, the client version %d.", wire.ProtocolVersion, h.Version),
 		})
 		return
 	}
+	grant, refusal := v.admit(&h)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.goodbye != nil:
+	case refusal != nil:
+		v.endLocked(*refusal)
+	default:
+		v.hold(grant)
+		v.welcome(h, now)
+	}
+}
+
+// welcome opens the session. The caller holds mu.
+func (v *Viewer) welcome(h wire.Hello, now time.Time) {
 	v.hello = &h
 	v.settings = h.Settings
 	opts := &v.host.opts

@@ -59,7 +59,11 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 		".jpg":   s.serveJPEG,
 	} {
 		if name, ok := strings.CutSuffix(file, extension); ok && name != "" {
-			if s.checkName(w, name) {
+			if !s.checkName(w, name) {
+				return
+			}
+			if r, cancel := s.permit(w, r, name); r != nil {
+				defer cancel()
 				serve(w, r, name)
 			}
 			return
@@ -75,6 +79,11 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	if !s.checkName(w, name) {
 		return
 	}
+	r, cancel := s.permit(w, r, name)
+	if r == nil {
+		return
+	}
+	defer cancel()
 	path := ""
 	if s.opts.File != nil {
 		path = s.opts.File(name)

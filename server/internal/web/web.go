@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/wire"
@@ -46,6 +47,14 @@ type Options struct {
 	// operator.
 	Mount map[string]http.Handler
 
+	// Verifier reads tokens, for sessions and for HTTP media. Nil: everybody may
+	// watch everything.
+	Verifier auth.Verifier
+
+	// Refused is told of who was turned away from what ("watch", "origin"). It must
+	// not block. Nil: nobody is told.
+	Refused func(what, stream, remote, reason string)
+
 	// Ready returns why the server is not ready to serve, or nil. Nil: it is.
 	Ready func() error
 
@@ -75,6 +84,10 @@ func New(opts Options) *Server {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
+	if opts.Refused == nil {
+		opts.Refused = func(string, string, string, string) {}
+	}
+	opts.Sessions.Verifier = opts.Verifier
 	opts.Sessions.MessageBytes = cmp.Or(opts.Sessions.MessageBytes, session.DefaultMessageBytes)
 	s := &Server{
 		opts:         opts,

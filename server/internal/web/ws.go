@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/media"
 	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/wire"
@@ -41,13 +42,16 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 		OriginPatterns: s.opts.Origins,
 	})
 	if err != nil {
-		s.log.Debug("WebSocket refused", "address", r.RemoteAddr, "error", err)
+		s.log.Debug("WebSocket refused", "remote", r.RemoteAddr, "error", err)
+		if hj.conn == nil && r.Header.Get("Origin") != "" {
+			s.opts.Refused("origin", play, r.RemoteAddr, err.Error())
+		}
 		return
 	}
 	ws.SetReadLimit(-1) // socket has its own, which a session survives
 	encoding, _ := wire.EncodingOf(strings.ToLower(ws.Subprotocol()))
 	own := &socket{ws: ws, net: hj.conn, gather: hj.own, limit: s.messageBytes}
-	peer := session.Peer{Address: r.RemoteAddr, Encoding: encoding, Play: play}
+	peer := session.Peer{Address: r.RemoteAddr, Encoding: encoding, Play: play, Token: auth.TokenOf(r)}
 	var conn session.Conn = own
 	if own.gather != nil {
 		own.gather.Gather()
