@@ -1,9 +1,6 @@
 package elementary
 
 import (
-	"bytes"
-	"errors"
-
 	"github.com/framewire/framewire/server/internal/codec/aac"
 	"github.com/framewire/framewire/server/internal/codec/flac"
 	"github.com/framewire/framewire/server/internal/codec/mp3"
@@ -49,59 +46,18 @@ func (c *clock) setRate(rate uint32) {
 	c.rate = rate
 }
 
-// maxCarry bounds what is kept of an incomplete frame: ADTS frames are at most 8
-// kB, those of MP3 under 3 kB.
-const maxCarry = 8192
-
-// framer cuts packets into frames that tell their own size, whatever the packets'
-// bounds are, and finds its way again after damage.
-type framer struct {
-	rest []byte // the beginning of a frame that goes on in the next packet
+func adtsFramer() framer {
+	return framer{short: aac.ErrShort, sizeOf: func(data []byte) (int, error) {
+		h, err := aac.ParseHeader(data)
+		return h.FrameSize, err
+	}}
 }
 
-// frames calls emit for each whole frame. size reads the header at the start of
-// data; its error is short where the header is cut off. timed marks the first
-// frame that begins in data, to which the packet's time belongs.
-func (f *framer) frames(data []byte, size func([]byte) (int, error), short error, emit func(frame []byte, timed bool) error) error {
-	kept := len(f.rest)
-	if kept > 0 {
-		data = append(f.rest, data...)
-		f.rest = nil
-	}
-	timed := true
-	var bad error
-	for at := 0; at < len(data); {
-		n, err := size(data[at:])
-		if errors.Is(err, short) || err == nil && at+n > len(data) {
-			if len(data)-at <= maxCarry {
-				f.rest = bytes.Clone(data[at:])
-			}
-			return bad
-		}
-		if err == nil && at+n < len(data) { // what follows must be a frame too
-			if _, next := size(data[at+n:]); next != nil && !errors.Is(next, short) {
-				err = next
-			}
-		}
-		if err != nil {
-			bad = err
-			next := bytes.IndexByte(data[at+1:], 0xff) // either header begins so
-			if next < 0 {
-				return bad
-			}
-			at += 1 + next
-			continue
-		}
-		first := timed && at >= kept
-		if first {
-			timed = false
-		}
-		if err := emit(data[at:at+n:at+n], first); err != nil {
-			return err
-		}
-		at += n
-	}
-	return bad
+func mp3Framer() framer {
+	return framer{short: mp3.ErrShort, sizeOf: func(data []byte) (int, error) {
+		h, err := mp3.ParseHeader(data)
+		return h.FrameSize, err
+	}}
 }
 
 // aacParser reads raw frames once it is given a configuration, and ADTS without.
@@ -142,22 +98,16 @@ func (a *aacParser) split(p Packet) ([]media.Sample, error) {
 		return []media.Sample{a.take(p.Data, a.frame)}, nil
 	}
 	var samples []media.Sample
-	size := func(data []byte) (int, error) {
-		h, err := aac.ParseHeader(data)
-		return h.FrameSize, err
-	}
-	err := a.frames(p.Data, size, aac.ErrShort, func(frame []byte, timed bool) error {
-		h, err := aac.ParseHeader(frame)
+	err := a.frames(p, func(frame Packet) error {
+		h, err := aac.ParseHeader(frame.Data)
 		if err != nil {
 			return err
 		}
 		if err := a.headerIs(h); err != nil {
 			return err
 		}
-		if timed || !a.started {
-			a.place(p, a.frame)
-		}
-		samples = append(samples, a.take(frame[h.Size:], a.frame*max(1, h.Blocks)))
+		a.place(frame, a.frame)
+		samples = append(samples, a.take(frame.Data[h.Size:], a.frame*max(1, h.Blocks)))
 		return nil
 	})
 	return samples, err
@@ -192,12 +142,8 @@ func (m *mp3Parser) configure([]byte) error { return nil }
 
 func (m *mp3Parser) split(p Packet) ([]media.Sample, error) {
 	var samples []media.Sample
-	size := func(data []byte) (int, error) {
-		h, err := mp3.ParseHeader(data)
-		return h.FrameSize, err
-	}
-	err := m.frames(p.Data, size, mp3.ErrShort, func(frame []byte, timed bool) error {
-		h, err := mp3.ParseHeader(frame)
+	err := m.frames(p, func(frame Packet) error {
+		h, err := mp3.ParseHeader(frame.Data)
 		if err != nil {
 			return err
 		}
@@ -206,10 +152,8 @@ func (m *mp3Parser) split(p Packet) ([]media.Sample, error) {
 			m.track, m.known = h.Track(), true
 			m.track.Timescale = m.rate
 		}
-		if timed || !m.started {
-			m.place(p, h.Samples)
-		}
-		samples = append(samples, m.take(frame, h.Samples))
+		m.place(frame, h.Samples)
+		samples = append(samples, m.take(frame.Data, h.Samples))
 		return nil
 	})
 	return samples, err

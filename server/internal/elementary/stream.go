@@ -76,9 +76,9 @@ func NewStream(id uint32, codec media.Codec, timescale uint32) (*Stream, error) 
 	case media.VP9:
 		s.parse = &vp9Parser{scale: timescale}
 	case media.AAC:
-		s.parse = &aacParser{clock: clock{scale: timescale}}
+		s.parse = &aacParser{clock: clock{scale: timescale}, framer: adtsFramer()}
 	case media.MP3:
-		s.parse = &mp3Parser{clock: clock{scale: timescale}}
+		s.parse = &mp3Parser{clock: clock{scale: timescale}, framer: mp3Framer()}
 	case media.Opus:
 		s.parse = &opusParser{clock: clock{scale: timescale}}
 	case media.FLAC:

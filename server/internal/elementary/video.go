@@ -58,28 +58,30 @@ type h264Parser struct {
 func (h *h264Parser) configure(config []byte) error {
 	if annexb.IsStream(config) {
 		unit := h264.FromAnnexB(config)
-		h.learn(unit.SPS, unit.PPS)
-		return nil
+		return h.learn(unit.SPS, unit.PPS)
 	}
 	c, err := h264.ParseConfig(config)
 	if err != nil {
 		return err
 	}
 	h.lengthSize = c.LengthSize
-	h.learn(c.SPS, c.PPS)
-	return nil
+	return h.learn(c.SPS, c.PPS)
 }
 
-func (h *h264Parser) learn(sps, pps [][]byte) {
+func (h *h264Parser) learn(sps, pps [][]byte) error {
 	anew := len(sps) > 0
 	changed := merge(&h.sps, sps, true)
-	if changed = merge(&h.pps, pps, anew) || changed; !changed {
-		return
+	changed = merge(&h.pps, pps, anew) || changed
+	if !changed || len(h.sps) == 0 || len(h.pps) == 0 {
+		return nil
 	}
-	if track, err := h264.NewTrack(h.sps, h.pps); err == nil {
-		track.Timescale = h.scale
-		h.track, h.known = track, true
+	track, err := h264.NewTrack(h.sps, h.pps)
+	if err != nil {
+		return err
 	}
+	track.Timescale = h.scale
+	h.track, h.known = track, true
+	return nil
 }
 
 func (h *h264Parser) split(p Packet) ([]media.Sample, error) {
@@ -92,8 +94,8 @@ func (h *h264Parser) split(p Packet) ([]media.Sample, error) {
 			return nil, err
 		}
 	}
-	h.learn(unit.SPS, unit.PPS)
-	return picture(p, unit.Data, unit.Keyframe()), nil
+	err := h.learn(unit.SPS, unit.PPS)
+	return picture(p, unit.Data, unit.Keyframe()), err
 }
 
 func (h *h264Parser) describe() (media.Track, bool) { return h.track, h.known }
@@ -121,29 +123,31 @@ type h265Parser struct {
 func (h *h265Parser) configure(config []byte) error {
 	if annexb.IsStream(config) {
 		unit := h265.FromAnnexB(config)
-		h.learn(unit.VPS, unit.SPS, unit.PPS)
-		return nil
+		return h.learn(unit.VPS, unit.SPS, unit.PPS)
 	}
 	c, err := h265.ParseConfig(config)
 	if err != nil {
 		return err
 	}
 	h.lengthSize = c.LengthSize
-	h.learn(c.VPS, c.SPS, c.PPS)
-	return nil
+	return h.learn(c.VPS, c.SPS, c.PPS)
 }
 
-func (h *h265Parser) learn(vps, sps, pps [][]byte) {
+func (h *h265Parser) learn(vps, sps, pps [][]byte) error {
 	anew := len(sps) > 0
 	changed := merge(&h.vps, vps, true)
 	changed = merge(&h.sps, sps, true) || changed
-	if changed = merge(&h.pps, pps, anew) || changed; !changed {
-		return
+	changed = merge(&h.pps, pps, anew) || changed
+	if !changed || len(h.vps) == 0 || len(h.sps) == 0 || len(h.pps) == 0 {
+		return nil
 	}
-	if track, err := h265.NewTrack(h.vps, h.sps, h.pps); err == nil {
-		track.Timescale = h.scale
-		h.track, h.known = track, true
+	track, err := h265.NewTrack(h.vps, h.sps, h.pps)
+	if err != nil {
+		return err
 	}
+	track.Timescale = h.scale
+	h.track, h.known = track, true
+	return nil
 }
 
 func (h *h265Parser) split(p Packet) ([]media.Sample, error) {
@@ -156,8 +160,8 @@ func (h *h265Parser) split(p Packet) ([]media.Sample, error) {
 			return nil, err
 		}
 	}
-	h.learn(unit.VPS, unit.SPS, unit.PPS)
-	return picture(p, unit.Data, unit.Keyframe()), nil
+	err := h.learn(unit.VPS, unit.SPS, unit.PPS)
+	return picture(p, unit.Data, unit.Keyframe()), err
 }
 
 func (h *h265Parser) describe() (media.Track, bool) { return h.track, h.known }
@@ -175,18 +179,20 @@ func (a *av1Parser) configure(config []byte) error {
 	if err != nil {
 		return err
 	}
-	a.learn(c.SequenceHeader)
-	return nil
+	return a.learn(c.SequenceHeader)
 }
 
-func (a *av1Parser) learn(sequence []byte) {
+func (a *av1Parser) learn(sequence []byte) error {
 	if len(sequence) == 0 || bytes.Equal(sequence, a.sequence) {
-		return
+		return nil
 	}
-	if track, err := av1.NewTrack(sequence); err == nil {
-		track.Timescale = a.scale
-		a.sequence, a.track, a.known = bytes.Clone(sequence), track, true
+	track, err := av1.NewTrack(sequence)
+	if err != nil {
+		return err
 	}
+	track.Timescale = a.scale
+	a.sequence, a.track, a.known = bytes.Clone(sequence), track, true
+	return nil
 }
 
 func (a *av1Parser) split(p Packet) ([]media.Sample, error) {
@@ -194,8 +200,8 @@ func (a *av1Parser) split(p Packet) ([]media.Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.learn(unit.SequenceHeader)
-	return picture(p, unit.Data, unit.Keyframe), nil
+	err = a.learn(unit.SequenceHeader)
+	return picture(p, unit.Data, unit.Keyframe), err
 }
 
 func (a *av1Parser) describe() (media.Track, bool) { return a.track, a.known }
