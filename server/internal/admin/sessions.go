@@ -157,6 +157,7 @@ func (s *Service) ListPublishers(context.Context, *connect.Request[pb.ListPublis
 			Client:         text(p.Client),
 			OpenedAtUnixUs: p.Opened.UnixMicro(),
 			ReceivedBytes:  p.Bytes,
+			Subject:        text(p.Subject),
 		})
 	}
 	return connect.NewResponse(response), nil

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/framewire/framewire/server/internal/admin"
-	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/desk"
 	"github.com/framewire/framewire/server/internal/roster"
 	"github.com/framewire/framewire/server/internal/session"
@@ -27,11 +26,6 @@ func (s *server) openAdmin() {
 		Build:      s.program(),
 		Log:        s.log,
 	})
-}
-
-// access says who may use the operator's service.
-func (s *server) access() admin.Access {
-	return admin.Access{Open: config.IsLoopback(s.opts.Config.Listen)}
 }
 
 func (s *server) program() admin.Build {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/framewire/framewire/frontend"
 	"github.com/framewire/framewire/server/internal/admin"
+	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/events"
 	"github.com/framewire/framewire/server/internal/hub"
@@ -57,6 +58,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	defer s.dropTokens()
 	if err := s.openPublishing(); err != nil {
 		s.publishing.close()
 		return errors.Join(err, listener.Close())
@@ -79,6 +81,9 @@ type server struct {
 	admin  *admin.Service
 
 	publishing publishing
+
+	tokens     auth.Switch
+	dropTokens func() // lets go of what reads tokens now
 }
 
 func build(o Options) (*server, error) {
@@ -102,6 +107,9 @@ func build(o Options) (*server, error) {
 			return nil, err
 		}
 	}
+	if err := s.useTokens(&c.Auth); err != nil {
+		return nil, err
+	}
 	s.openAdmin()
 	return s, nil
 }
@@ -119,6 +127,8 @@ func (s *server) openWeb() {
 		Pages:    pages,
 		Origins:  s.opts.Config.Origins,
 		File:     s.file,
+		Verifier: &s.tokens,
+		Refused:  s.refused,
 		Mount:    mount,
 		Log:      s.log,
 	})

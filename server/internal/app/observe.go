@@ -34,6 +34,11 @@ func (s *server) sessionHooks() session.Hooks {
 	}
 }
 
+// refused tells the event log of who was turned away at the door.
+func (s *server) refused(what, stream, remote, reason string) {
+	s.events.Emit(events.Event{Stream: stream, Body: events.Refused{What: what, Reason: reason, Remote: remote}})
+}
+
 // deskHooks tells the event log of publishers.
 func (s *server) deskHooks() desk.Hooks {
 	return desk.Hooks{

@@ -34,6 +34,7 @@ func (s *server) openPublishing() error {
 	c := &s.opts.Config
 	s.publishing.desk = desk.New(s.hub, desk.Options{
 		Rules:         rules(c),
+		Tokens:        &s.tokens,
 		MaxPublishers: c.Publish.MaxPublishers,
 		MaxBitrate:    c.Publish.MaxBitrate,
 		Silence:       time.Duration(c.Publish.Silence),
@@ -42,8 +43,8 @@ func (s *server) openPublishing() error {
 		Hooks:         s.deskHooks(),
 		Log:           s.log,
 	})
-	if !c.Publish.Open(c.Listen) {
-		s.log.Info("publishing is closed: the server listens beyond this machine and publish.rules is empty; --publish-key KEY opens it")
+	if !c.Publishing() {
+		s.log.Info("publishing is closed: the server listens beyond this machine, publish.rules is empty and no tokens are configured; --publish-key KEY opens it")
 		return nil
 	}
 	if err := s.openRTMP(); err != nil {
@@ -52,13 +53,14 @@ func (s *server) openPublishing() error {
 	return s.openWHIP()
 }
 
-// rules are those of the configuration, or everybody on loopback.
+// rules are those of the configuration, or everybody on loopback where no tokens
+// are asked for.
 func rules(c *config.Config) []desk.Rule {
 	var list []desk.Rule
 	for _, r := range c.Publish.Rules {
 		list = append(list, desk.Rule{Streams: r.Streams, Key: r.Key, Takeover: r.Takeover})
 	}
-	if len(list) == 0 && config.IsLoopback(c.Listen) {
+	if len(list) == 0 && !c.Auth.Configured() && config.IsLoopback(c.Listen) {
 		list = []desk.Rule{{Streams: "**"}}
 	}
 	return list

@@ -9,7 +9,7 @@ import (
 // may.
 func (s *server) sessionPublisher() func(session.Outlet) session.Publisher {
 	c := &s.opts.Config
-	if !c.Publish.Open(c.Listen) {
+	if !c.Publishing() {
 		return nil
 	}
 	server := ws.New(ws.Options{
@@ -22,7 +22,6 @@ func (s *server) sessionPublisher() func(session.Outlet) session.Publisher {
 			SessionID: o.SessionID,
 			Address:   o.Address,
 			Name:      o.Client,
-			Token:     o.Token,
 			Send:      o.Send,
 			Latency:   o.Latency,
 		})

@@ -40,6 +40,8 @@ type Config struct {
 
 	Publish Publish `yaml:"publish"`
 
+	Auth Auth `yaml:"auth"`
+
 	Admin Admin `yaml:"admin"`
 
 	Log Log `yaml:"log"`
@@ -139,6 +141,7 @@ func (c *Config) Finish() error {
 		bad("max_stream_bytes is %d, want at least 1MiB", c.MaxStreamBytes)
 	}
 	c.Publish.check(bad)
+	c.Auth.check(bad)
 	c.Admin.check(bad)
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
 		bad("log.format is %q, want text or json", c.Log.Format)

@@ -70,6 +70,13 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"publish: {webrtc_hosts: [example.com]}", "example.com"},
 		{"publish: {silence: 1ms}", "publish.silence"},
 		{"publish: {max_publishers: 0}", "publish.max_publishers"},
+		{"auth: {secret_file: a, key_file: b}", "auth"},
+		{"auth: {jwks_url: \"file:///etc/passwd\"}", "auth.jwks_url"},
+		{"auth: {callback_url: here}", "auth.callback_url"},
+		{"auth: {issuer: me}", "auth"},
+		{"auth: {secret_file: a, public: [\"[\"]}", "auth.public[0]"},
+		{"auth: {callback_url: \"http://a/b\", audience: c}", "auth.audience"},
+		{"admin: {sources: [exe]}", "admin.sources[0]"},
 	} {
 		_, err := load(t, c.text)
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
@@ -96,12 +103,17 @@ func TestPublishingIsOpenOnLoopbackOnly(t *testing.T) {
 		":80": false, "0.0.0.0:80": false, "192.0.2.1:80": false, "example.com:80": false, "": false,
 	} {
 		c := Default()
-		if got := c.Publish.Open(listen); got != want {
+		c.Listen = listen
+		if got := c.Publishing(); got != want {
 			t.Errorf("listening on %q: open %v, want %v", listen, got, want)
 		}
 		c.Publish.Rules = []PublishRule{{Streams: "**", Key: "k"}}
-		if !c.Publish.Open(listen) {
+		if !c.Publishing() {
 			t.Errorf("listening on %q: a rule does not open it", listen)
+		}
+		c.Publish.Rules, c.Auth.SecretFile = nil, "secret"
+		if !c.Publishing() {
+			t.Errorf("listening on %q: tokens do not open it", listen)
 		}
 	}
 }

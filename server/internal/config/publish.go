@@ -14,8 +14,9 @@ const Off = "off"
 // Publish says who may publish, and how.
 type Publish struct {
 	// Rules are tried in this order; the first whose pattern matches the name
-	// decides. Without any, everybody may publish while the server listens on
-	// loopback only, and nobody otherwise.
+	// decides. Without any, and without tokens (see Auth), everybody may publish
+	// while the server listens on loopback only, and nobody otherwise. A token with
+	// the action "publish" on the stream is as good as the key.
 	Rules []PublishRule `yaml:"rules"`
 
 	// RTMP is the address that RTMP is served on: "off" for none. Empty: port 1935
@@ -65,9 +66,10 @@ func defaultPublish() Publish {
 	}
 }
 
-// Open reports whether anybody may publish at all, given where the server
-// listens.
-func (p *Publish) Open(listen string) bool { return len(p.Rules) > 0 || IsLoopback(listen) }
+// Publishing reports whether anybody may publish at all.
+func (c *Config) Publishing() bool {
+	return len(c.Publish.Rules) > 0 || c.Auth.Configured() || IsLoopback(c.Listen)
+}
 
 func (p *Publish) check(bad func(format string, args ...any)) {
 	for i, rule := range p.Rules {

@@ -11,13 +11,13 @@ package desk
 import (
 	"cmp"
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/ingest"
 	"github.com/framewire/framewire/server/internal/media"
@@ -40,6 +40,9 @@ type Rule struct {
 type Options struct {
 	// Rules in the order in which they are tried. None: nobody may publish.
 	Rules []Rule
+	// Tokens, where it holds a verifier, lets in who has a token with the action
+	// "publish" on the stream, whatever the rules say. It may be nil.
+	Tokens *auth.Switch
 	// MaxPublishers at the same time. Default 100.
 	MaxPublishers int
 	// MaxTracks of one publisher. Default 4.
@@ -72,6 +75,9 @@ func (o Options) withDefaults() Options {
 	o.Grace = cmp.Or(o.Grace, 20*time.Second)
 	o.Linger = cmp.Or(o.Linger, time.Minute)
 	o.Hooks = o.Hooks.withDefaults()
+	if o.Tokens == nil {
+		o.Tokens = new(auth.Switch)
+	}
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return o
 }
@@ -130,14 +136,14 @@ func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error
 	if err := media.CheckStreamName(r.Stream); err != nil {
 		return nil, fmt.Errorf("%w: %w", publish.ErrBadName, err)
 	}
+	rule, grant, err := d.admit(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return nil, publish.ErrShutdown
-	}
-	rule, err := d.admit(r)
-	if err != nil {
-		return nil, err
 	}
 	s, err := d.slotLocked(r.Stream)
 	if err != nil {
@@ -154,21 +160,7 @@ func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error
 		return nil, fmt.Errorf("%w: the limit is %d", publish.ErrTooManyPublishers, d.opts.MaxPublishers)
 	}
 	d.publishers++
-	return s.openLocked(d, r), nil
-}
-
-// admit applies the rules.
-func (d *Desk) admit(r publish.Request) (Rule, error) {
-	for _, rule := range d.rules {
-		if !media.MatchStreamName(rule.Streams, r.Stream) {
-			continue
-		}
-		if rule.Key != "" && subtle.ConstantTimeCompare([]byte(rule.Key), []byte(r.Key)) != 1 {
-			return rule, fmt.Errorf("%w, for stream %q", publish.ErrBadKey, r.Stream)
-		}
-		return rule, nil
-	}
-	return Rule{}, fmt.Errorf("%w that may be published: %q", publish.ErrUnknownStream, r.Stream)
+	return s.openLocked(d, r, grant), nil
 }
 
 // slotLocked finds the stream, or makes it.
@@ -224,7 +216,9 @@ func (s *slot) expired(now time.Time, o *Options) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.current; p != nil {
-		if now.Sub(p.heard) > o.Silence {
+		if e := p.grant.Expires; !e.IsZero() && now.After(e) {
+			p.endLocked(publish.ErrExpired)
+		} else if now.Sub(p.heard) > o.Silence {
 			p.endLocked(fmt.Errorf("%w: %v", publish.ErrSilent, o.Silence))
 		}
 		return false

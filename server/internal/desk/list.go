@@ -14,6 +14,7 @@ type Publisher struct {
 	Protocol publish.Protocol
 	Remote   string // address, empty when unknown
 	Client   string // what it calls itself
+	Subject  string // who its token names, empty for one with a key
 	Opened   time.Time
 	// Bytes and Samples of media received.
 	Bytes, Samples uint64
@@ -70,6 +71,7 @@ func (p *publication) describeLocked() Publisher {
 		Stream:   p.request.Stream,
 		Protocol: p.request.Protocol,
 		Client:   p.request.Client,
+		Subject:  p.grant.Subject,
 		Opened:   p.opened,
 		Bytes:    p.total,
 		Samples:  p.frames,

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/ingest"
 	"github.com/framewire/framewire/server/internal/media"
@@ -27,6 +28,7 @@ type publication struct {
 	done chan struct{} // closed when the desk ends it
 
 	request publish.Request // without its key
+	grant   *auth.Grant     // that it was let in by; without end for one with a key
 	opened  time.Time
 
 	// guarded by slot.mu
@@ -41,7 +43,7 @@ type publication struct {
 	closing sync.Once
 }
 
-func (s *slot) openLocked(d *Desk, r publish.Request) *publication {
+func (s *slot) openLocked(d *Desk, r publish.Request, grant *auth.Grant) *publication {
 	p := &publication{
 		desk:  d,
 		slot:  s,
@@ -51,6 +53,7 @@ func (s *slot) openLocked(d *Desk, r publish.Request) *publication {
 		heard: time.Now(),
 
 		request: r,
+		grant:   grant,
 		opened:  time.Now(),
 	}
 	p.request.Key = ""

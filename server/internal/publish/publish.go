@@ -111,6 +111,9 @@ var (
 	// longer has the stream.
 	ErrRemoved = errors.New("the publisher was removed by the operator")
 
+	// ErrExpired: the token that let the publisher in has expired.
+	ErrExpired = errors.New("the token has expired")
+
 	// ErrSilent: no media came for too long.
 	ErrSilent = errors.New("no media came for too long")
 
