@@ -83,6 +83,9 @@ type Session struct {
 	ended   chan struct{} // closed once end is set
 	goodbye *GoodbyeError
 	closed  bool
+
+	publications uint32 // ID of the last one
+	publishing   map[uint32]*Publication
 }
 
 // Dial connects to a server's /ws, such as "wss://example.com/ws", and opens a
@@ -237,7 +240,7 @@ func (s *Session) answer(m *framewirev1.ServerMessage) bool {
 	case *framewirev1.ServerMessage_Goodbye:
 		s.goodbye = goodbyeError(body.Goodbye)
 	}
-	return false
+	return s.published(m)
 }
 
 func goodbyeError(g *framewirev1.Goodbye) *GoodbyeError {

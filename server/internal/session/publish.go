@@ -32,9 +32,8 @@ type Publisher interface {
 
 // Outlet is what a Publisher knows of its session, and how it answers.
 type Outlet struct {
-	// SessionID, Address, Client and Token are what is known of the client. Token
-	// is a secret.
-	SessionID, Address, Client, Token string
+	// SessionID, Address and Client are what is known of the client.
+	SessionID, Address, Client string
 
 	// Send sends a message to the client, in order. It does not wait, and may be
 	// called from any goroutine, also from one that holds locks of its own.
@@ -102,7 +101,6 @@ func (v *Viewer) readyToPublish() bool {
 			SessionID: v.id,
 			Address:   v.peer.Address,
 			Client:    joinVersion(v.hello.ClientName, v.hello.ClientVersion),
-			Token:     v.hello.Token,
 			Send:      v.tell,
 			Latency:   v.host.latency,
 		})

@@ -158,8 +158,8 @@ type PublishStart struct {
 	// Name of the stream: 1 to 128 of the characters a-z A-Z 0-9 . _ ~ - and /
 	// between parts.
 	Stream string `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
-	// Stream key or token, where the server asks for one. Empty: the token of
-	// Hello. At most 8192 bytes.
+	// Stream key or token that allows it, where the server asks for one. At most
+	// 8192 bytes.
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// The tracks of the samples that follow. At most 8; they may be left out and
 	// follow in PublishTracks.

@@ -50,8 +50,8 @@ export type PublishStart = Message<"framewire.v1.PublishStart"> & {
   stream: string;
 
   /**
-   * Stream key or token, where the server asks for one. Empty: the token of
-   * Hello. At most 8192 bytes.
+   * Stream key or token that allows it, where the server asks for one. At most
+   * 8192 bytes.
    *
    * @generated from field: string key = 3;
    */
