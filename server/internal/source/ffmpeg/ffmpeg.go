@@ -163,7 +163,8 @@ func Convert(ctx context.Context, head []byte, pipe *os.File, log *slog.Logger, 
 	if err := available(); err != nil {
 		return err
 	}
-	inputs := []input{{url: "pipe:0"}}
+	// What comes may be a publisher's: a playlist among it must open nothing.
+	inputs := []input{{options: []string{"-protocol_whitelist", "pipe"}, url: "pipe:0"}}
 	recorded := &recorder{seen: head, pipe: pipe}
 	found, err := probe(ctx, inputs, recorded.open)
 	if err != nil {

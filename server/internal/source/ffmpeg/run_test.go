@@ -274,3 +274,29 @@ func TestListenerTakesTheFirstCall(t *testing.T) {
 	}
 	checkTimes(t, r, media.Video)
 }
+
+// A camera's protocol, with the roles swapped: ffmpeg is no RTSP server.
+func TestRTSP(t *testing.T) {
+	clip := liveClip(t)
+	port := freePort(t)
+	url := fmt.Sprintf("rtsp://127.0.0.1:%d/cam", port)
+	s := newSource(t, "-rtsp_flags listen -i "+url)
+	r := &sourcetest.Recorder{}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, r) }()
+	sourcetest.Eventually(t, "a listener", func() bool {
+		c, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	sender(t, "-stream_loop", "-1", "-i", clip, "-c", "copy", "-rtsp_transport", "tcp", "-f", "rtsp", url)
+	sourcetest.Eventually(t, "media", func() bool { return len(r.Samples(media.Video)) > 60 && len(r.Samples(media.Audio)) > 60 })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	checkTimes(t, r, media.Video)
+}
