@@ -76,6 +76,7 @@ dev: $(NPM_DONE) ## Serve the pages as they are edited, over the server at SERVE
 test: build ## Run every test: Go, TypeScript, and both together in Chromium
 	@scripts/need ffmpeg gstreamer chromium fonts
 	go test ./...
+	go build -o bin/badnet ./server/cmd/badnet
 	cd frontend && npm run --silent test:unit
 	cd frontend && npm run --silent test:site
 	cd frontend && npm run --silent test:browser
