@@ -20,6 +20,7 @@ var version = "dev"
 
 type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve streams and the pages that play them."`
+	Publish publishCmd `cmd:"" help:"Publish a source on a server, which may be another one."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -66,6 +66,8 @@ var layers = map[string][]string{
 	"server/internal/app": {"server/internal", "frontend"},
 	"server/cmd":          {"server/internal", "server/client", "frontend", "gen/go"},
 
+	"server/internal/relay": {"gen/go", "server/internal/media", "server/client"},
+
 	"server/internal/load": {"gen/go", "server/internal/wire"},
 
 	"server/internal/badnet":    {},
@@ -85,7 +87,7 @@ var exclusive = map[string][]string{
 	"github.com/prometheus/client_golang":   {"server/internal/metrics"},
 	"github.com/fsnotify/fsnotify":          {"server/internal/config"},
 	"google.golang.org/protobuf":            {"server/internal/wire", "server/internal/ingest", "server/internal/load", "server/client", "gen/go", "server/cmd"},
-	"github.com/framewire/framewire/gen/go": {"gen/go", "server/internal/wire", "server/internal/admin", "server/internal/load", "server/client", "server/cmd"},
+	"github.com/framewire/framewire/gen/go": {"gen/go", "server/internal/wire", "server/internal/admin", "server/internal/load", "server/client", "server/internal/relay", "server/cmd"},
 }
 
 func within(pkg string, roots []string) bool {
