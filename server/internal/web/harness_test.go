@@ -117,16 +117,6 @@ type player struct {
 	ctx context.Context
 }
 
-// next returns the next message.
-func (p *player) next() *framewirev1.ServerMessage {
-	p.t.Helper()
-	m, err := p.Receive(p.ctx)
-	if err != nil {
-		p.t.Fatalf("receive: %v", err)
-	}
-	return m
-}
-
 // await returns the first message that pick takes, and all that came before it.
 func (p *player) await(what string, pick func(*framewirev1.ServerMessage) bool) (found *framewirev1.ServerMessage, before []*framewirev1.ServerMessage) {
 	p.t.Helper()

@@ -211,8 +211,10 @@ func (s *SPS) parseCoding(r *bits.Reader) error {
 	for range 6 { // block sizes and transform depths
 		r.UE()
 	}
-	if r.Flag() && r.Flag() { // scaling_list_enabled_flag, sps_scaling_list_data_present_flag
-		skipScalingLists(r)
+	if r.Flag() { // scaling_list_enabled_flag
+		if r.Flag() { // sps_scaling_list_data_present_flag
+			skipScalingLists(r)
+		}
 	}
 	r.Skip(2)     // amp_enabled_flag, sample_adaptive_offset_enabled_flag
 	if r.Flag() { // pcm_enabled_flag
@@ -271,7 +273,11 @@ func skipShortTermSets(r *bits.Reader) error {
 			r.UE()
 			pictures := 0
 			for range previous + 1 {
-				if r.Flag() || r.Flag() { // used_by_curr_pic_flag, else use_delta_flag
+				used := r.Flag() // used_by_curr_pic_flag
+				if !used {
+					used = r.Flag() // use_delta_flag
+				}
+				if used {
 					pictures++
 				}
 			}

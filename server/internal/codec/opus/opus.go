@@ -128,7 +128,7 @@ func (c Config) Track() (media.Track, error) {
 
 func (c Config) check() error {
 	if c.Channels < 1 || c.Channels > 255 {
-		return fmt.Errorf("Opus: %d channels", c.Channels)
+		return fmt.Errorf("%d channels, want 1 to 255", c.Channels)
 	}
 	return (&Config{Channels: c.Channels, Family: c.Family}).setTable(c.Table)
 }
