@@ -129,7 +129,7 @@ func (f *fanout) clip(name string) string { return filepath.Join(f.clips, name+"
 
 // serve starts the server with a clip as its stream.
 func (f *fanout) serve(ctx context.Context, clip string) (*child, load.Options, error) {
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--source", "bench=" + f.clip(clip)}, f.Serve...)
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--rtmp", "off", "--webrtc", "off", "--source", "bench=" + f.clip(clip)}, f.Serve...)
 	c, err := startChild(ctx, func(line string) string {
 		var entry struct{ Msg, Addr string }
 		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "listening" {

@@ -22,6 +22,7 @@ type serveCmd struct {
 	RTMP           *string          `name:"rtmp" help:"Take RTMP publishers on this address, or off (default: port 1935)." env:"FRAMEWIRE_RTMP" placeholder:"ADDR"`
 	WebRTC         *string          `name:"webrtc" help:"Take the media of WHIP publishers on this UDP address, or off (default: port 8189)." env:"FRAMEWIRE_WEBRTC" placeholder:"ADDR"`
 	LogFormat      *string          `help:"Write the log as text or json (default text)." env:"FRAMEWIRE_LOG_FORMAT" placeholder:"FORMAT"`
+	Pprof          string           `help:"Serve CPU and heap profiles on this address, of this machine alone if it names none: --pprof 6060." env:"FRAMEWIRE_PPROF" placeholder:"ADDR"`
 	LogLevel       *string          `help:"Log debug, info, warn or error and above (default info)." env:"FRAMEWIRE_LOG_LEVEL" placeholder:"LEVEL"`
 }
 
@@ -32,7 +33,9 @@ func (s *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log := newLogger(c.Log)
-	return app.Serve(ctx, app.Options{Config: c, Version: version, Log: log})
+	return withPprof(ctx, s.Pprof, log, func(ctx context.Context) error {
+		return app.Serve(ctx, app.Options{Config: c, Version: version, Log: log})
+	})
 }
 
 // merge lays flags and environment over the file.

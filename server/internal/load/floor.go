@@ -136,7 +136,7 @@ func (f *floor) write(ctx context.Context) {
 		}
 		pause(ctx, time.Until(next))
 		h.Sequence++
-		h.CapturedAt = time.Now().UnixMicro()
+		h.CapturedAt = next.UnixMicro() // being late counts
 		size := p.AudioBytes
 		h.TrackID, h.Keyframe = floorAudio, true
 		if isVideo {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -107,9 +108,10 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if h.own == nil || net.Conn(h.own) != conn { // with TLS in between, records should be large
 		return conn, rw, nil
 	}
-	// What has been read already has to be in the new reader's buffer.
+	// What has been read already has to be in the new reader's buffer. A plain
+	// io.Reader keeps bufio from handing back the large reader it is given.
 	early := rw.Reader.Buffered()
-	r := bufio.NewReaderSize(rw.Reader, max(readBuffer, early))
+	r := bufio.NewReaderSize(struct{ io.Reader }{rw.Reader}, max(readBuffer, early))
 	if _, err := r.Peek(early); err != nil {
 		return nil, nil, fmt.Errorf("take over the connection: %w", err)
 	}
