@@ -22,6 +22,9 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve streams and the pages that play them."`
 	Publish publishCmd `cmd:"" help:"Publish a source on a server, which may be another one."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server."`
+	Ctl     ctlCmd     `cmd:"" help:"Steer a running server."`
+	Token   tokenCmd   `cmd:"" help:"Make an access token."`
+	Check   checkCmd   `cmd:"" name:"check-config" help:"Check a configuration."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

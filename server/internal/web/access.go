@@ -42,7 +42,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, stream string, e
 		s.log.Warn("a token could not be checked", "stream", stream, "remote", r.RemoteAddr, "error", err)
 		w.Header().Set("Retry-After", retryLater)
 		explain(w, http.StatusServiceUnavailable, "Tokens cannot be checked now. Please come back later.")
-	case errors.Is(err, auth.ErrForbidden):
+	case errors.Is(err, auth.ErrForbidden) && auth.TokenOf(r) != "":
 		explain(w, http.StatusForbidden, "You may not watch this: %v.", err)
 	default:
 		w.Header().Set("WWW-Authenticate", "Bearer")

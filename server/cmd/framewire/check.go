@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/framewire/framewire/server/internal/app"
+	"github.com/framewire/framewire/server/internal/config"
+)
+
+// checkCmd checks a configuration without serving it.
+type checkCmd struct {
+	File string `arg:"" help:"The YAML configuration." type:"existingfile"`
+}
+
+// Run tells what is wrong, or that nothing is.
+func (c *checkCmd) Run() error {
+	loaded, err := config.Load(c.File)
+	if err != nil {
+		return err
+	}
+	if err := loaded.Finish(); err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	if err := app.Check(loaded); err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	fmt.Printf("%s is fine: %d streams, listening on %s\n", c.File, len(loaded.Streams), loaded.Listen)
+	return nil
+}
