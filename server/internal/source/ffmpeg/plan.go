@@ -52,10 +52,11 @@ func newPlan(inputs []input, f found, loop bool) (*plan, error) {
 }
 
 var (
-	// copied are the codecs that browsers play out of MP4.
+	// copied are the codecs that browsers play out of MP4. MP3 is not among them:
+	// Chromium's Media Source Extensions take it in a stream of its own only.
 	copied = map[string]media.Codec{
 		"h264": media.H264, "hevc": media.H265, "av1": media.AV1, "vp9": media.VP9,
-		"aac": media.AAC, "opus": media.Opus, "flac": media.FLAC, "mp3": media.MP3,
+		"aac": media.AAC, "opus": media.Opus, "flac": media.FLAC,
 	}
 
 	// Browsers decode 4:2:0 alone, with 10 bits a sample where the codec's usual
@@ -63,8 +64,9 @@ var (
 	eightBit = []string{"yuv420p", "yuvj420p"}
 	tenBit   = []string{"yuv420p10le"}
 
-	// aacProfiles are those that browsers decode. Main, SSR and LTP are not.
-	aacProfiles = []string{"", "LC", "HE-AAC", "HE-AACv2", "xHE-AAC"}
+	// aacProfiles are those that browsers decode. Main, SSR, LTP
+	// and xHE-AAC are not.
+	aacProfiles = []string{"", "LC", "HE-AAC", "HE-AACv2"}
 )
 
 // copies returns the codec that a stream comes out in, and whether it can stay as

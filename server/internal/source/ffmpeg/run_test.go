@@ -144,7 +144,7 @@ func TestCopyOrEncode(t *testing.T) {
 		{"h264 and aac", "flv", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC, true, true},
 		{"h265 and flac", "matroska", []string{"-c:v", "libx265", "-x265-params", "log-level=error", "-c:a", "flac"}, media.H265, media.FLAC, true, true},
 		{"av1 and opus", "matroska", []string{"-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime", "-c:a", "libopus"}, media.AV1, media.Opus, true, true},
-		{"vp9 and mp3", "matroska", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libmp3lame"}, media.VP9, media.MP3, true, true},
+		{"vp9 and mp3", "matroska", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libmp3lame"}, media.VP9, media.AAC, true, false},
 		{"h264 and G.711", "matroska", []string{"-c:v", "libx264", "-c:a", "pcm_alaw", "-ar", "8000"}, media.H264, media.AAC, true, false},
 		{"mpeg2 and mp2", "mpegts", []string{"-c:v", "mpeg2video", "-c:a", "mp2"}, media.H264, media.AAC, false, false},
 		{"vp8 and vorbis", "webm", []string{"-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libvorbis"}, media.H264, media.AAC, false, false},
