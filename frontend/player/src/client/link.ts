@@ -58,7 +58,17 @@ export class Link {
   }
 
   send(body: ClientBody): void {
-    if (this.#socket.readyState === WebSocketState.open) this.#socket.send(writeClientMessage(body));
+    this.sendBytes(writeClientMessage(body));
+  }
+
+  /** Sends a ClientMessage in wire form. */
+  sendBytes(message: Uint8Array<ArrayBuffer>): void {
+    if (this.#socket.readyState === WebSocketState.open) this.#socket.send(message);
+  }
+
+  /** Bytes that wait for the network. */
+  get backlog(): number {
+    return this.#socket.bufferedAmount;
   }
 
   /** Closes the connection; no event follows but close. */

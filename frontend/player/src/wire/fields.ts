@@ -1,7 +1,8 @@
+import type { publishTables } from "./publish-tables.ts";
 import { tables } from "./tables.ts";
 
-/** Name of a message that the tables hold. */
-export type MessageName = keyof typeof tables;
+/** Name of a message that the tables hold, or can be extended by. */
+export type MessageName = keyof typeof tables | keyof typeof publishTables;
 
 /** One field of a message. */
 export interface Field {
@@ -25,23 +26,33 @@ export interface Table {
 
 const spelling = /(\w+)(?:@(\w+))?:(\d+)([*?]?)(\w+)/g;
 const parsed = new Map<MessageName, Table>();
+const spellings: Partial<Record<MessageName, string>> = { ...tables };
+
+/** Adds messages, and fields to messages that the tables hold. Doing so again changes nothing. */
+export function extendTables(more: Partial<Readonly<Record<MessageName, string>>>): void {
+  const own: Partial<Record<string, string>> = tables;
+  for (const [name, fields] of Object.entries(more)) spellings[name as MessageName] = `${own[name] ?? ""} ${fields}`;
+  parsed.clear();
+}
 
 /** Returns the table of a message; it is parsed when first asked for. */
 export function tableOf(message: MessageName): Table {
   let table = parsed.get(message);
   if (!table) {
-    const fields = [...tables[message].matchAll(spelling)].map(([, name = "", oneof, number, mark, type = ""]) => {
-      const isMessage = type in tables;
-      return {
-        name,
-        oneof,
-        number: Number(number),
-        repeated: mark === "*",
-        presence: mark === "?",
-        scalar: isMessage ? "" : type,
-        message: isMessage ? (type as MessageName) : undefined,
-      };
-    });
+    const fields = [...(spellings[message] ?? "").matchAll(spelling)].map(
+      ([, name = "", oneof, number, mark, type = ""]) => {
+        const isMessage = type in spellings;
+        return {
+          name,
+          oneof,
+          number: Number(number),
+          repeated: mark === "*",
+          presence: mark === "?",
+          scalar: isMessage ? "" : type,
+          message: isMessage ? (type as MessageName) : undefined,
+        };
+      },
+    );
     table = { fields, byNumber: new Map(fields.map((field) => [field.number, field])) };
     parsed.set(message, table);
   }
