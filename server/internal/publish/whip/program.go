@@ -43,9 +43,9 @@ func (p *program) write(t *track, s media.Sample) error {
 	if err != nil {
 		return err
 	}
-	if s.Offset < 0 && !m.reordered && t.section.kind == media.Video {
-		m.reordered, changed = true, true
-		m.track = m.source
+	m.reordered = m.reordered || s.Offset < 0
+	if m.reordered && s.Keyframe && !m.track.Equal(&m.source) {
+		m.track, changed = m.source, true // from here on; a new epoch needs a keyframe
 	}
 	switch {
 	case p.announced && changed:

@@ -354,3 +354,25 @@ func TestHandlerCloseEndsPublishers(t *testing.T) {
 		t.Errorf("after Close: %s", response.Status)
 	}
 }
+
+// TestReorderedPictures has a publisher show pictures in another order than it
+// sends them: decode times grow all the same, and times of presentation are kept.
+func TestReorderedPictures(t *testing.T) {
+	clip := makeClip(t, "320x180", 1, "")
+	p, published := begin(t, fragmented(units(clip[0])), mode1, false)
+	primed := len(published.Epochs()[0].Samples)
+	origin := p.timestamp
+	shown := []uint32{0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 10, 13, 11, 12, 16, 14, 15, 19, 17, 18}
+	for i, at := range shown {
+		p.timestamp = origin + 3000*at
+		p.send(fragmented(units(clip[i])))
+	}
+	e := samples(published, primed+len(shown))
+	e.Samples = e.Samples[len(e.Samples)-len(shown):]
+	for i := range e.Samples {
+		want := 3000 * int64(shown[i])
+		if got := e.Samples[i].PTS() - e.Samples[0].PTS(); got != want {
+			t.Errorf("picture %d is shown %d ticks after the first, want %d", i, got, want)
+		}
+	}
+}
