@@ -23,8 +23,8 @@ import (
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/events"
 	"github.com/framewire/framewire/server/internal/hub"
+	"github.com/framewire/framewire/server/internal/metrics"
 	"github.com/framewire/framewire/server/internal/roster"
-	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/web"
 	"github.com/framewire/framewire/server/internal/wire"
 )
@@ -59,13 +59,26 @@ func Serve(ctx context.Context, o Options) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer s.dropTokens()
-	if err := s.openPublishing(); err != nil {
+	if err := s.openPorts(); err != nil {
 		s.publishing.close()
+		s.secure.close()
+		s.closeMetrics()
 		return errors.Join(err, listener.Close())
 	}
 	s.openWeb()
 	s.greet(listener.Addr())
 	return s.run(ctx, listener)
+}
+
+// openPorts opens what there is beside the main listener.
+func (s *server) openPorts() error {
+	if err := s.openTLS(); err != nil {
+		return err
+	}
+	if err := s.listenMetrics(); err != nil {
+		return err
+	}
+	return s.openPublishing()
 }
 
 // server is everything that runs.
@@ -80,7 +93,11 @@ type server struct {
 	web    *web.Server
 	admin  *admin.Service
 
+	metrics     *metrics.Metrics
+	metricsPort net.Listener // nil: they are served with the rest
+
 	publishing publishing
+	secure     secure
 
 	tokens     auth.Switch
 	dropTokens func() // lets go of what reads tokens now
@@ -111,6 +128,7 @@ func build(o Options) (*server, error) {
 		return nil, err
 	}
 	s.openAdmin()
+	s.openMetrics()
 	return s, nil
 }
 
@@ -121,16 +139,21 @@ func (s *server) openWeb() {
 	}
 	mount := s.publishing.mount()
 	mount[admin.Path] = s.admin.Handler()
+	if s.opts.Config.Metrics.Listen == "" {
+		mount["GET /metrics"] = s.admin.Guard(s.metrics.Handler())
+	}
 	s.web = web.New(web.Options{
 		Hub:      s.hub,
-		Sessions: session.Options{Server: "framewire " + s.opts.Version, Hooks: s.sessionHooks(), Publisher: s.sessionPublisher()},
+		Sessions: s.sessionOptions(),
 		Pages:    pages,
 		Origins:  s.opts.Config.Origins,
 		File:     s.file,
 		Verifier: &s.tokens,
-		Refused:  s.refused,
-		Mount:    mount,
-		Log:      s.log,
+		Refused: func(what, stream, remote string, err error) {
+			s.refused(what, stream, "", remote, err)
+		},
+		Mount: mount,
+		Log:   s.log,
 	})
 }
 
@@ -142,7 +165,7 @@ func (s *server) file(stream string) string {
 
 // greet tells the operator where to look.
 func (s *server) greet(addr net.Addr) {
-	s.log.Info("listening", "addr", addr.String(), "version", s.opts.Version, "open", openURL(addr))
+	s.log.Info("listening", "addr", addr.String(), "version", s.opts.Version, "open", openURL(addr, s.secure.files != nil))
 	for _, e := range s.roster.All() {
 		s.log.Info("stream", "stream", e.Name, "source", e.Display)
 	}
@@ -152,7 +175,7 @@ func (s *server) greet(addr net.Addr) {
 }
 
 // openURL is what to type into a browser on this machine.
-func openURL(addr net.Addr) string {
+func openURL(addr net.Addr, secure bool) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
 		return ""
@@ -161,7 +184,11 @@ func openURL(addr net.Addr) string {
 	if !tcp.IP.IsUnspecified() && !tcp.IP.IsLoopback() {
 		host = tcp.IP.String()
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, fmt.Sprint(tcp.Port))
 }
 
 // run serves until ctx is done, and then ends in this order: no new viewers, the
@@ -174,14 +201,11 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { return s.roster.Run(sourceCtx) })
 	group.Go(func() error { return s.watchStreams(sourceCtx) })
 	s.publishing.run(sourceCtx, group, s)
+	s.secure.run(sourceCtx, group)
+	s.runMetrics(sourceCtx, group)
 
 	httpServer := s.web.HTTPServer()
-	group.Go(func() error {
-		if err := httpServer.Serve(web.Listen(listener)); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve HTTP: %w", err)
-		}
-		return nil
-	})
+	group.Go(func() error { return s.secure.serve(httpServer, listener) })
 	group.Go(func() error {
 		<-groupCtx.Done()
 		defer stopSources()

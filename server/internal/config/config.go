@@ -38,9 +38,15 @@ type Config struct {
 	// own: host patterns such as "*.example.com", or "*" for all.
 	Origins []string `yaml:"origins"`
 
+	TLS TLS `yaml:"tls"`
+
+	Limits Limits `yaml:"limits"`
+
 	Publish Publish `yaml:"publish"`
 
 	Auth Auth `yaml:"auth"`
+
+	Metrics Metrics `yaml:"metrics"`
 
 	Admin Admin `yaml:"admin"`
 
@@ -68,6 +74,7 @@ func Default() Config {
 		Listen:         ":8080",
 		Window:         Duration(30 * time.Second),
 		MaxStreamBytes: 256 << 20,
+		Limits:         defaultLimits(),
 		Publish:        defaultPublish(),
 		Admin:          defaultAdmin(),
 		Log:            Log{Format: "text", Level: "info"},
@@ -140,8 +147,14 @@ func (c *Config) Finish() error {
 	if c.MaxStreamBytes < 1<<20 {
 		bad("max_stream_bytes is %d, want at least 1MiB", c.MaxStreamBytes)
 	}
+	c.TLS.check(bad)
+	if c.Publish.RTMPS != "" && !c.TLS.Enabled() {
+		bad("publish.rtmps needs tls.cert and tls.key")
+	}
+	c.Limits.check(bad)
 	c.Publish.check(bad)
 	c.Auth.check(bad)
+	c.Metrics.check(bad)
 	c.Admin.check(bad)
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
 		bad("log.format is %q, want text or json", c.Log.Format)

@@ -14,6 +14,7 @@ const (
 	DefaultMessageBytes      = 64 << 10
 	DefaultCommandBurst      = 40
 	DefaultCommandsPerSecond = 20
+	DefaultViewerBytes       = 64 << 10
 	DefaultResumeWithin      = 3 * time.Second
 )
 
@@ -45,6 +46,20 @@ type Options struct {
 	// MaxSessions ends further sessions as overloaded. Default 0: no bound.
 	MaxSessions int
 
+	// MaxSessionsPerAddress ends further sessions of a client's address as
+	// overloaded. Default 0: no bound. Behind a proxy all have its address.
+	MaxSessionsPerAddress int
+
+	// ViewerBytes is how much is handed to a viewer's connection at once, and so
+	// what may wait for a slow one; a single larger message counts as one.
+	// Default 64 KiB.
+	ViewerBytes int
+
+	// MaxWaitingBytes bounds what waits for all viewers together. Above it, those
+	// for whom something waits are closed as too slow. Default 0: no bound but
+	// ViewerBytes for each.
+	MaxWaitingBytes int64
+
 	// MaxViewersPerStream refuses further play commands. Default 0: no bound.
 	MaxViewersPerStream int
 
@@ -70,6 +85,7 @@ func (o Options) withDefaults() Options {
 	o.MessageBytes = cmp.Or(o.MessageBytes, DefaultMessageBytes)
 	o.CommandBurst = cmp.Or(o.CommandBurst, DefaultCommandBurst)
 	o.CommandsPerSecond = cmp.Or(o.CommandsPerSecond, DefaultCommandsPerSecond)
+	o.ViewerBytes = cmp.Or(o.ViewerBytes, DefaultViewerBytes)
 	o.ResumeWithin = cmp.Or(o.ResumeWithin, DefaultResumeWithin)
 	o.Ladder = o.Ladder.withDefaults()
 	o.Hooks = o.Hooks.withDefaults()

@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	// maxPressed bounds what one sweep writes to a viewer. Where more has come at
-	// once, each viewer is stepped by itself, with the bounds of a Batch.
+	// maxPackets and maxPressed bound what one sweep writes to a viewer. Where
+	// more has come at once, each viewer is stepped by itself, with the bounds of
+	// a Batch.
+	maxPackets = 128
 	maxPressed = 512 << 10
 
 	// maxEditions bounds the different selections of tracks that are pressed.
@@ -44,7 +46,7 @@ type edition struct {
 
 func (p *press) open(s Stream) {
 	p.cursor = s.Tail()
-	p.packets = make([]*media.Packet, 0, readAhead)
+	p.packets = make([]*media.Packet, 0, maxPackets)
 }
 
 // load takes in what has come.
@@ -181,6 +183,7 @@ func (v *Viewer) follow(now time.Time, p *press) (seated, done bool) {
 	}
 	e.kept = true
 	v.out.left, v.out.moved, v.out.last = left, now, false
+	v.waits(left)
 	v.inFlight.Store(int64(span))
 	return false, true
 }

@@ -33,12 +33,11 @@ func (q *queue) drain(b *Batch) {
 	*q = queue{} // most viewers queue nothing for hours: hold no memory for it
 }
 
-// Bounds of one batch. What was sent cannot be taken back when its viewer turns
+// Bounds of one batch, besides Options.ViewerBytes. What was sent cannot be taken back when its viewer turns
 // out to be slow, and whatever is more urgent waits behind it. At least one
 // message always fits.
 const (
 	maxBatchMessages = 128
-	maxBatchBytes    = 64 << 10
 	slowBatchBytes   = 16 << 10 // for one who has been too slow
 	readAhead        = 32
 )
@@ -70,5 +69,5 @@ func (b *Batch) reset() {
 	clear(b.messages)
 	clear(b.packets[:])
 	b.messages = b.messages[:0]
-	b.bytes, b.limit = 0, maxBatchBytes
+	b.bytes, b.limit = 0, DefaultViewerBytes
 }

@@ -25,6 +25,7 @@ type Sessions struct {
 	viewers map[string]*Viewer
 	closing *closing // set once Drain has begun
 	gone    sync.Cond
+	crowd   crowd
 
 	rows      sync.WaitGroup // the goroutines of audiences
 	rowsMu    sync.Mutex
@@ -79,27 +80,18 @@ func (s *Sessions) Serve(conn Conn, peer Peer) wire.GoodbyeReason {
 func (s *Sessions) add(v *Viewer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closing != nil:
-		v.Goodbye(s.closing.goodbye(0, 1))
-	case s.opts.MaxSessions > 0 && len(s.viewers) >= s.opts.MaxSessions:
-		v.Goodbye(wire.Goodbye{
-			Reason:     wire.GoodbyeOverloaded,
-			RetryAfter: overloadRetry,
-			Message:    "The server has as many viewers as it may. Please come back later.",
-		})
+	if g := s.refuse(v); g != nil {
+		v.Goodbye(*g)
 	}
+	s.count(v, 1)
 	s.viewers[v.id] = v
 }
-
-// overloadRetry is when a refused client may ask again: late enough to be no
-// load of its own.
-const overloadRetry = 15 * time.Second
 
 func (s *Sessions) remove(v *Viewer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.viewers, v.id)
+	s.count(v, -1)
 	s.gone.Broadcast()
 }
 

@@ -24,6 +24,7 @@ const (
 // outbound is what the stepper of a viewer keeps from step to step.
 type outbound struct {
 	left     int       // bytes that Send has taken and Flush has not sent
+	counted  int       // of left, in crowd.waiting
 	moved    time.Time // when left last became less
 	last     bool      // no batch follows the one that was sent last
 	parting  time.Time // when the end was first seen to be held up; zero before
@@ -47,6 +48,7 @@ func (v *Viewer) Step(now time.Time, b *Batch) Next {
 	next := Next{Now: true}
 	if o.left == 0 {
 		b.reset()
+		b.limit = v.host.opts.ViewerBytes
 		next = v.gather(now, b)
 		o.last = next.Done
 		if len(b.messages) == 0 {
@@ -73,6 +75,7 @@ func (v *Viewer) Step(now time.Time, b *Batch) Next {
 		o.moved = now
 	}
 	o.left = left
+	v.waits(left)
 	if left == 0 {
 		v.inFlight.Store(0)
 		next.Done = o.last
@@ -86,7 +89,7 @@ func (v *Viewer) blocked(now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.judge(now)
-	if now.Sub(v.out.moved) >= v.host.opts.Ladder.stall() {
+	if now.Sub(v.out.moved) >= v.host.opts.Ladder.stall() || v.crowdedOut() {
 		v.endLocked(tooSlow)
 	}
 }
@@ -249,6 +252,7 @@ func (v *Viewer) close() {
 	v.room.Broadcast()
 	v.mu.Unlock()
 	v.conn.Close(wire.CloseCode(reason), message)
+	v.waits(0)
 	if v.out.pingStop != nil {
 		v.out.pingStop()
 	}

@@ -1,0 +1,69 @@
+package config
+
+import "time"
+
+// Limits bound what clients may take. 0 is no bound, where nothing else is said.
+type Limits struct {
+	// Viewers in all, of one stream, and from one network address.
+	Viewers           int `yaml:"viewers"`
+	ViewersPerStream  int `yaml:"viewers_per_stream"`
+	ViewersPerAddress int `yaml:"viewers_per_address"`
+
+	// HandshakeTimeout is how long a client may take to say hello, IdleTimeout how
+	// long one may be silent, answers to pings included.
+	HandshakeTimeout Duration `yaml:"handshake_timeout"`
+	IdleTimeout      Duration `yaml:"idle_timeout"`
+
+	// MessageBytes is the size above which a client's message is refused.
+	MessageBytes Bytes `yaml:"message_bytes"`
+
+	// Commands a second that a client may send for ever, and at once.
+	CommandsPerSecond int `yaml:"commands_per_second"`
+	CommandBurst      int `yaml:"command_burst"`
+
+	// ViewerBytes may wait for one slow viewer, WaitingBytes for all together.
+	ViewerBytes  Bytes `yaml:"viewer_bytes"`
+	WaitingBytes Bytes `yaml:"waiting_bytes"`
+}
+
+func defaultLimits() Limits {
+	return Limits{
+		HandshakeTimeout:  Duration(10 * time.Second),
+		IdleTimeout:       Duration(time.Minute),
+		MessageBytes:      64 << 10,
+		CommandsPerSecond: 20,
+		CommandBurst:      40,
+		ViewerBytes:       64 << 10,
+	}
+}
+
+func (l *Limits) check(bad func(format string, args ...any)) {
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"viewers", l.Viewers}, {"viewers_per_stream", l.ViewersPerStream}, {"viewers_per_address", l.ViewersPerAddress},
+	} {
+		if n.value < 0 {
+			bad("limits.%s is %d, want at least 0", n.name, n.value)
+		}
+	}
+	if d := time.Duration(l.HandshakeTimeout); d < 100*time.Millisecond || d > time.Minute {
+		bad("limits.handshake_timeout is %v, want 100ms to 1m", d)
+	}
+	if d := time.Duration(l.IdleTimeout); d < time.Second || d > time.Hour {
+		bad("limits.idle_timeout is %v, want 1s to 1h", d)
+	}
+	if l.MessageBytes < 1<<10 || l.MessageBytes > 16<<20 {
+		bad("limits.message_bytes is %d, want 1KiB to 16MiB", l.MessageBytes)
+	}
+	if l.CommandsPerSecond < 1 || l.CommandBurst < 1 {
+		bad("limits.commands_per_second is %d and limits.command_burst %d, want at least 1", l.CommandsPerSecond, l.CommandBurst)
+	}
+	if l.ViewerBytes < 4<<10 || l.ViewerBytes > 64<<20 {
+		bad("limits.viewer_bytes is %d, want 4KiB to 64MiB", l.ViewerBytes)
+	}
+	if l.WaitingBytes < 0 {
+		bad("limits.waiting_bytes is %d, want at least 0", l.WaitingBytes)
+	}
+}

@@ -1,0 +1,84 @@
+package session
+
+import (
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// overloadRetry is when a refused client may ask again: late enough to be no
+// load of its own.
+const overloadRetry = 15 * time.Second
+
+// crowd counts what Options bounds.
+type crowd struct {
+	addresses map[netip.Addr]int // sessions; guarded by Sessions.mu, nil without a bound
+	waiting   atomic.Int64       // bytes that connections have not taken
+}
+
+// refuse returns how v's session begins with its end, or nil. The caller holds
+// mu.
+func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
+	overloaded := func(message string) *wire.Goodbye {
+		s.opts.Hooks.Refused(v.id, v.peer.Play, v.peer.Address, errors.New(message))
+		return &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: overloadRetry, Message: message}
+	}
+	switch {
+	case s.closing != nil:
+		g := s.closing.goodbye(0, 1)
+		return &g
+	case s.opts.MaxSessions > 0 && len(s.viewers) >= s.opts.MaxSessions:
+		return overloaded("The server has as many viewers as it may. Please come back later.")
+	case s.opts.MaxSessionsPerAddress > 0 && s.crowd.addresses[addressOf(v)] >= s.opts.MaxSessionsPerAddress:
+		return overloaded("Your address has as many sessions as it may. Please close one, or come back later.")
+	}
+	return nil
+}
+
+// count adds n sessions of v's address. The caller holds mu.
+func (s *Sessions) count(v *Viewer, n int) {
+	if s.opts.MaxSessionsPerAddress == 0 {
+		return
+	}
+	if s.crowd.addresses == nil {
+		s.crowd.addresses = make(map[netip.Addr]int)
+	}
+	a := addressOf(v)
+	if s.crowd.addresses[a] += n; s.crowd.addresses[a] == 0 {
+		delete(s.crowd.addresses, a)
+	}
+}
+
+// addressOf is where v comes from. An IPv6 host has a network of 64 bits to
+// itself, and counts as one.
+func addressOf(v *Viewer) netip.Addr {
+	remote, err := netip.ParseAddrPort(v.peer.Address)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a := remote.Addr().Unmap().WithZone("")
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
+// waits notes how many bytes the connection has not taken.
+func (v *Viewer) waits(left int) {
+	if left != v.out.counted {
+		v.host.crowd.waiting.Add(int64(left - v.out.counted))
+		v.out.counted = left
+	}
+}
+
+// crowdedOut reports whether more bytes wait in all than may, so that whoever
+// holds any of them has to go.
+func (v *Viewer) crowdedOut() bool {
+	most := v.host.opts.MaxWaitingBytes
+	return most > 0 && v.host.crowd.waiting.Load() > most
+}

@@ -1,0 +1,286 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	framewirev1 "github.com/framewire/framewire/gen/go/framewire/v1"
+	"github.com/framewire/framewire/server/client"
+	"github.com/framewire/framewire/server/internal/load"
+	"github.com/framewire/framewire/server/internal/session"
+	"github.com/framewire/framewire/server/internal/web"
+	"github.com/framewire/framewire/server/internal/wire"
+)
+
+// crowd lets viewers join the stream "a".
+func (s *site) crowd(o load.Options) *load.Report {
+	s.t.Helper()
+	o.URL = "ws://" + s.addr + "/ws?stream=a"
+	o.SameClock = true
+	o.Timeout = patience
+	report, err := load.Run(context.Background(), o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return report
+}
+
+// broadcast runs a stream of picture and sound in real time.
+func (s *site) broadcast(frame int) (stop func()) {
+	studio := s.offline("a")
+	studio.size = frame
+	studio.begin(h264, aac)
+	studio.group(5)
+	studio.live()
+	return studio.run()
+}
+
+func TestViewersWhoStopReadingCostTheOthersNothing(t *testing.T) {
+	s := serve(t, web.Options{Sessions: session.Options{Ladder: quick}})
+	defer s.broadcast(20 << 10)() // 4 Mb/s
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	report := s.crowd(load.Options{
+		Viewers: 100, Rate: 1000, Duration: 6 * time.Second, Stall: 0.1, StallFor: 3 * time.Second,
+		Phase: func(measuring bool) {
+			if !measuring {
+				runtime.ReadMemStats(&after)
+			}
+		},
+	})
+	healthy, slow := report.Steady, report.Stalled
+	if healthy == nil || slow == nil || healthy.Viewers != 90 || slow.Viewers != 10 {
+		t.Fatalf("%+v", report)
+	}
+	if healthy.Whole != 90 || healthy.Throughput.Min < 0.99*healthy.Throughput.Max-float64(20<<10*8) {
+		t.Errorf("healthy viewers: %+v", healthy)
+	}
+	if len(slow.Gaps) == 0 && len(slow.Ended) == 0 || slow.Holes > 0 {
+		t.Errorf("stalled viewers were not told: %+v", slow)
+	}
+	for reason := range slow.Ended {
+		if reason != "TOO_SLOW" {
+			t.Errorf("a stalled viewer ended: %s", reason)
+		}
+	}
+	// The ring holds 30 s of 4 Mb/s; what waits for ten viewers is a few hundred kB.
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 80<<20 {
+		t.Errorf("the heap grew by %d MiB", grown>>20)
+	}
+}
+
+func TestViewersOfHalfTheBitrateSettle(t *testing.T) {
+	s := serve(t, web.Options{Sessions: session.Options{Ladder: quick}})
+	defer s.broadcast(20 << 10)()
+	report := s.crowd(load.Options{
+		Viewers: 20, Rate: 1000, Duration: 8 * time.Second, Throttle: 250 << 10, ThrottleShare: 0.5,
+	})
+	slow := report.Throttled
+	if report.Steady.Whole != 10 || slow.Viewers != 10 {
+		t.Fatalf("%+v %+v", report.Steady, slow)
+	}
+	if slow.Holes > 0 || len(slow.Ended) > 0 {
+		t.Errorf("throttled viewers: %+v", slow)
+	}
+	// One who oscillated would change every half second.
+	if slow.Steps > 8*slow.Viewers {
+		t.Errorf("%d steps on the ladder of %d viewers in 8 s: %+v", slow.Steps, slow.Viewers, slow)
+	}
+}
+
+func TestManyJoinAtOnceAndOthersAreUndisturbed(t *testing.T) {
+	s := serve(t, web.Options{})
+	defer s.broadcast(4 << 10)()
+	settled := make(chan *load.Report, 1)
+	begun := make(chan struct{})
+	go func() {
+		report, err := load.Run(context.Background(), load.Options{
+			URL: "ws://" + s.addr + "/ws?stream=a", Viewers: 50, Duration: 4 * time.Second, SameClock: true,
+			Phase: func(measuring bool) {
+				if measuring {
+					close(begun)
+				}
+			},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		settled <- report
+	}()
+	<-begun
+	rush := s.crowd(load.Options{Viewers: 1000, Rate: 1000, Duration: time.Second})
+	if rush.Pictures != 1000 || len(rush.Failed) > 0 {
+		t.Errorf("%d of 1000 have a picture, failed: %v", rush.Pictures, rush.Failed)
+	}
+	if others := <-settled; others != nil && (others.Steady.Whole != 50 || others.Steady.WithHoles > 0) {
+		t.Errorf("others: %+v", others.Steady)
+	}
+}
+
+func TestJoiningAndLeavingLeavesNothingBehind(t *testing.T) {
+	total := 10_000
+	if testing.Short() {
+		total = 1000
+	}
+	const atOnce = 1000
+	s := serve(t, web.Options{})
+	defer s.broadcast(500)()
+	s.crowd(load.Options{Viewers: atOnce, Rate: 5000, Duration: time.Second}) // what is kept for good is there now
+	gone := func() bool { return len(s.Sessions().All()) == 0 }
+	eventually(t, "all have left", gone)
+	before := runtime.NumGoroutine()
+	for range total / atOnce {
+		r := s.crowd(load.Options{Viewers: atOnce, Rate: 5000, Duration: time.Second})
+		if r.Joined != atOnce {
+			t.Fatalf("%d joined, failed: %v", r.Joined, r.Failed)
+		}
+	}
+	eventually(t, "all have left", gone)
+	if n := s.hub.Lookup("a").Viewers(); n != 0 {
+		t.Errorf("%d viewers are still counted", n)
+	}
+	eventually(t, "their goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+5 })
+}
+
+func TestStreamsOfEveryWeight(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		size, frames int // of a fragment; of a group
+		viewers      int
+	}{
+		{"50 kb/s", 250, 13, 50},
+		{"50 Mb/s", 250 << 10, 25, 4},
+		{"keyframes of 4 MB, long groups", 500, 1500, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serve(t, web.Options{})
+			studio := s.offline("a")
+			studio.size = c.size
+			studio.begin(h264, aac)
+			if c.frames > 1000 {
+				studio.size = 4 << 20
+			}
+			studio.frame(true)
+			studio.size = c.size
+			for range min(c.frames, 40) - 1 {
+				studio.frame(false)
+			}
+			studio.live()
+			defer studio.runGroups(c.frames)()
+			report := s.crowd(load.Options{Viewers: c.viewers, Rate: 1000, Duration: 2 * time.Second})
+			if g := report.Steady; report.Pictures != c.viewers || g == nil || g.Whole != c.viewers {
+				t.Errorf("%+v %+v", report, g)
+			}
+		})
+	}
+}
+
+func TestManyStreamsOfFewViewersStarveNobody(t *testing.T) {
+	s := serve(t, web.Options{})
+	const streams = 100
+	var players []*player
+	for i := range streams {
+		name := fmt.Sprintf("s%d", i)
+		studio := s.stream(name, 3)
+		defer studio.run()()
+		p := s.dial(client.Options{})
+		p.must(p.Play(p.ctx, name))
+		players = append(players, p)
+	}
+	for range 20 {
+		for _, p := range players {
+			p.fragment()
+		}
+	}
+}
+
+func TestLimitsAreTold(t *testing.T) {
+	goodbye := func(t *testing.T, s *site, reason framewirev1.GoodbyeReason, about string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		refused, err := client.Dial(ctx, "ws://"+s.addr+"/ws", client.Options{})
+		if err == nil {
+			_ = refused.Close()
+		}
+		var g *client.GoodbyeError
+		if !errors.As(err, &g) || g.Reason != reason || g.RetryAfter <= 0 || !strings.Contains(g.Message, about) {
+			t.Fatalf("got %v, want %v about %q", err, reason, about)
+		}
+	}
+	overloaded := framewirev1.GoodbyeReason_GOODBYE_REASON_OVERLOADED
+	t.Run("in all", func(t *testing.T) {
+		s := serve(t, web.Options{Sessions: session.Options{MaxSessions: 2}})
+		s.dial(client.Options{})
+		s.dial(client.Options{})
+		goodbye(t, s, overloaded, "server")
+	})
+	t.Run("per address", func(t *testing.T) {
+		s := serve(t, web.Options{Sessions: session.Options{MaxSessionsPerAddress: 2}})
+		s.dial(client.Options{})
+		leaver := s.dial(client.Options{})
+		goodbye(t, s, overloaded, "address")
+		_ = leaver.Close()
+		eventually(t, "the refused and the leaver are gone", func() bool { return len(s.Sessions().All()) == 1 })
+		s.dial(client.Options{})
+	})
+	t.Run("per stream", func(t *testing.T) {
+		s := serve(t, web.Options{Sessions: session.Options{MaxViewersPerStream: 1}})
+		s.stream("a", 3)
+		first, second := s.dial(client.Options{}), s.dial(client.Options{})
+		first.must(first.Play(first.ctx, "a"))
+		first.fragment()
+		second.refused(second.Play(second.ctx, "a"), framewirev1.ErrorCode_ERROR_CODE_OVERLOADED, "command.play.stream")
+	})
+	t.Run("bytes waiting in all", func(t *testing.T) {
+		ladder := session.Ladder{Skip: time.Hour, Keyframes: time.Hour, Audio: time.Hour, Close: time.Hour}
+		s := serve(t, web.Options{Sessions: session.Options{Ladder: ladder, MaxWaitingBytes: 1000}})
+		defer s.broadcast(100 << 10)()
+		s.stall(t, "a")
+		eventually(t, "the stalled viewer is there", func() bool { return len(s.Sessions().All()) == 1 })
+		eventually(t, "the stalled viewer is gone", func() bool { return len(s.Sessions().All()) == 0 })
+	})
+}
+
+func TestDrainSendsEverybodyAwaySpreadOut(t *testing.T) {
+	s := serve(t, web.Options{})
+	defer s.broadcast(2000)()
+	const viewers = 20
+	var players []*player
+	for range viewers {
+		p := s.dial(client.Options{}, "?stream=a")
+		p.fragment()
+		players = append(players, p)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Drain(ctx, wire.Restarting, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	times := make(map[time.Duration]bool)
+	for _, p := range players {
+		var g *client.GoodbyeError
+		for err := error(nil); g == nil; {
+			if _, err = p.Receive(p.ctx); err != nil && !errors.As(err, &g) {
+				t.Fatalf("ended with %v", err)
+			}
+		}
+		if g.Reason != framewirev1.GoodbyeReason_GOODBYE_REASON_RESTARTING {
+			t.Errorf("reason %v", g.Reason)
+		}
+		times[g.RetryAfter] = true
+	}
+	if len(times) < viewers*3/4 {
+		t.Errorf("%d viewers come back at %d different times", viewers, len(times))
+	}
+	// Whoever comes while the server goes is sent on as well.
+	if late, err := client.Dial(ctx, "ws://"+s.addr+"/ws", client.Options{}); err == nil {
+		_ = late.Close()
+		t.Error("a new viewer was let in")
+	}
+}
