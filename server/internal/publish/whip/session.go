@@ -130,6 +130,9 @@ func (s *session) loop() error {
 			}
 		case <-s.timer.C:
 			s.wake = time.Time{}
+			if err := s.catchUp(); err != nil {
+				return err
+			}
 			if err := s.tick(time.Now(), connected == nil); err != nil {
 				return err
 			}
@@ -147,6 +150,17 @@ func (s *session) loop() error {
 			return context.Cause(s.ctx)
 		}
 	}
+}
+
+// catchUp handles what is queued: after a pause of the whole machine, what was
+// waited for may long be there.
+func (s *session) catchUp() error {
+	for range len(s.events) {
+		if err := s.take(<-s.events); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take handles an event of a track.

@@ -88,8 +88,10 @@ func TestLostPacketsAreFetched(t *testing.T) {
 		return drop
 	}
 	p.mu.Unlock()
-	for _, picture := range clip {
+	for i, picture := range clip {
 		p.send(fragmented(units(picture)))
+		// The loss of a picture's last packet shows with the next picture.
+		published.Await("the pictures before", publishtest.Frames(primed+i-2, 0))
 	}
 	p.mu.Lock()
 	p.lose = func(uint16, bool) bool { return false }
