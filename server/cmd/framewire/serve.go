@@ -18,9 +18,13 @@ type serveCmd struct {
 	Window         *config.Duration `help:"Keep this much of each stream for seeking (default 30s)." env:"FRAMEWIRE_WINDOW" placeholder:"DURATION"`
 	MaxStreamBytes *config.Bytes    `help:"Keep at most this much of each stream in memory (default 256MiB)." env:"FRAMEWIRE_MAX_STREAM_BYTES" placeholder:"BYTES"`
 	Origin         []string         `help:"Let pages of this host play and embed, such as *.example.com, or * for all. Can be repeated." env:"FRAMEWIRE_ORIGINS" placeholder:"PATTERN"`
+	TLSCert        *string          `name:"tls-cert" help:"Serve HTTPS with this certificate." env:"FRAMEWIRE_TLS_CERT" placeholder:"FILE"`
+	TLSKey         *string          `name:"tls-key" help:"The certificate's key." env:"FRAMEWIRE_TLS_KEY" placeholder:"FILE"`
+	TLSRedirect    *string          `name:"tls-redirect" help:"Answer plain HTTP on this address with the way to HTTPS." env:"FRAMEWIRE_TLS_REDIRECT" placeholder:"ADDR"`
 	PublishKey     *string          `help:"Let everybody who has this key publish any stream." env:"FRAMEWIRE_PUBLISH_KEY" placeholder:"KEY"`
 	RTMP           *string          `name:"rtmp" help:"Take RTMP publishers on this address, or off (default: port 1935)." env:"FRAMEWIRE_RTMP" placeholder:"ADDR"`
 	WebRTC         *string          `name:"webrtc" help:"Take the media of WHIP publishers on this UDP address, or off (default: port 8189)." env:"FRAMEWIRE_WEBRTC" placeholder:"ADDR"`
+	MetricsListen  *string          `help:"Serve /metrics on this address, to everybody there (default: on the server, to operators)." env:"FRAMEWIRE_METRICS_LISTEN" placeholder:"ADDR"`
 	LogFormat      *string          `help:"Write the log as text or json (default text)." env:"FRAMEWIRE_LOG_FORMAT" placeholder:"FORMAT"`
 	Pprof          string           `help:"Serve CPU and heap profiles on this address, of this machine alone if it names none: --pprof 6060." env:"FRAMEWIRE_PPROF" placeholder:"ADDR"`
 	LogLevel       *string          `help:"Log debug, info, warn or error and above (default info)." env:"FRAMEWIRE_LOG_LEVEL" placeholder:"LEVEL"`
@@ -50,11 +54,15 @@ func (s *serveCmd) merge() (config.Config, error) {
 	set(&c.Listen, s.Listen)
 	set(&c.Window, s.Window)
 	set(&c.MaxStreamBytes, s.MaxStreamBytes)
+	set(&c.TLS.Cert, s.TLSCert)
+	set(&c.TLS.Key, s.TLSKey)
+	set(&c.TLS.Redirect, s.TLSRedirect)
 	set(&c.Publish.RTMP, s.RTMP)
 	set(&c.Publish.WebRTC, s.WebRTC)
 	if s.PublishKey != nil {
 		c.Publish.Rules = append(c.Publish.Rules, config.PublishRule{Streams: "**", Key: *s.PublishKey})
 	}
+	set(&c.Metrics.Listen, s.MetricsListen)
 	set(&c.Log.Format, s.LogFormat)
 	set(&c.Log.Level, s.LogLevel)
 	if len(s.Origin) > 0 {

@@ -25,8 +25,8 @@ const (
 // publishing is where publishers come in.
 type publishing struct {
 	desk *desk.Desk
-	rtmp net.Listener  // nil: off
-	whip *whip.Handler // nil: off
+	rtmp []net.Listener // plain and TLS
+	whip *whip.Handler  // nil: off
 }
 
 // openPublishing opens the ports for publishers, unless nobody may publish.
@@ -76,21 +76,32 @@ func (s *server) address(configured string, port int) (address string, needed bo
 }
 
 func (s *server) openRTMP() error {
-	if s.opts.Config.Publish.RTMP == config.Off {
-		return nil
+	c := &s.opts.Config.Publish
+	if c.RTMP != config.Off {
+		address, needed := s.address(c.RTMP, rtmpPort)
+		listener, err := net.Listen("tcp", address)
+		switch {
+		case err == nil:
+			s.addRTMP("rtmp", listener)
+		case needed:
+			return fmt.Errorf("listen for RTMP: %w", err)
+		default:
+			s.log.Warn("no RTMP: its port is taken", "addr", address, "error", err)
+		}
 	}
-	address, needed := s.address(s.opts.Config.Publish.RTMP, rtmpPort)
-	listener, err := net.Listen("tcp", address)
-	switch {
-	case err == nil:
-		s.publishing.rtmp = listener
-		s.log.Info("rtmp listening", "addr", listener.Addr().String())
-	case needed:
-		return fmt.Errorf("listen for RTMP: %w", err)
-	default:
-		s.log.Warn("no RTMP: its port is taken", "addr", address, "error", err)
+	if c.RTMPS != "" && c.RTMPS != config.Off {
+		listener, err := net.Listen("tcp", c.RTMPS)
+		if err != nil {
+			return fmt.Errorf("listen for RTMPS: %w", err)
+		}
+		s.addRTMP("rtmps", s.secure.listener(listener))
 	}
 	return nil
+}
+
+func (s *server) addRTMP(scheme string, listener net.Listener) {
+	s.publishing.rtmp = append(s.publishing.rtmp, listener)
+	s.log.Info(scheme+" listening", "addr", listener.Addr().String())
 }
 
 func (s *server) openWHIP() error {
@@ -137,12 +148,14 @@ func (p *publishing) mount() map[string]http.Handler {
 // run serves publishers until ctx is done.
 func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) {
 	group.Go(func() error { return p.desk.Run(ctx) })
-	if p.rtmp != nil {
+	if len(p.rtmp) > 0 {
 		server := rtmp.New(p.desk, rtmp.Options{
 			Silence: time.Duration(s.opts.Config.Publish.Silence),
 			Log:     s.log,
 		})
-		group.Go(func() error { return server.Serve(ctx, p.rtmp) })
+		for _, listener := range p.rtmp {
+			group.Go(func() error { return server.Serve(ctx, listener) })
+		}
 	}
 	if p.whip != nil {
 		group.Go(func() error {
@@ -154,8 +167,8 @@ func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) 
 
 // close lets go of the ports of a server that did not get to run.
 func (p *publishing) close() {
-	if p.rtmp != nil {
-		_ = p.rtmp.Close()
+	for _, listener := range p.rtmp {
+		_ = listener.Close()
 	}
 	if p.whip != nil {
 		_ = p.whip.Close()

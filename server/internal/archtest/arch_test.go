@@ -58,6 +58,7 @@ var layers = map[string][]string{
 	},
 
 	"server/internal/auth":   {"server/internal/media"},
+	"server/internal/certs":  {},
 	"server/internal/config": {"server/internal/media"},
 	"server/client":          {"gen/go"},
 	"frontend":               {},

@@ -66,6 +66,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"log: {level: loud}", "loud"},
 		{"log: {format: xml}", "xml"},
 		{"publish: {rules: [{streams: \"[\"}]}", "publish.rules[0]"},
+		{"tls: {cert: a.pem}", "tls.key"},
+		{"tls: {redirect: \":80\"}", "tls.redirect"},
 		{"publish: {rtmp: 1935}", "publish.rtmp"},
 		{"publish: {webrtc_hosts: [example.com]}", "example.com"},
 		{"publish: {silence: 1ms}", "publish.silence"},

@@ -23,6 +23,10 @@ type Publish struct {
 	// of the host that is listened on, if it is free.
 	RTMP string `yaml:"rtmp"`
 
+	// RTMPS is the address that RTMP over TLS is served on, with the certificate of
+	// HTTPS. Empty: none.
+	RTMPS string `yaml:"rtmps"`
+
 	// WebRTC is the UDP address that WHIP publishers send to: "off" for none.
 	// Empty: port 8189 of the host that is listened on, if it is free.
 	WebRTC string `yaml:"webrtc"`
@@ -77,7 +81,7 @@ func (p *Publish) check(bad func(format string, args ...any)) {
 			bad("publish.rules[%d].streams: %w", i, err)
 		}
 	}
-	for name, address := range map[string]string{"rtmp": p.RTMP, "webrtc": p.WebRTC} {
+	for name, address := range map[string]string{"rtmp": p.RTMP, "rtmps": p.RTMPS, "webrtc": p.WebRTC} {
 		if address == "" || address == Off {
 			continue
 		}
