@@ -32,6 +32,7 @@ function routes(): Plugin {
       middlewares.use((request, _response, next) => {
         const page = /^\/(watch|embed)\//.exec(request.url ?? "")?.[1];
         if (page) request.url = `/${page}.html`;
+        if (/^\/studio(?:[/?]|$)/.test(request.url ?? "")) request.url = "/studio.html";
         if (request.url?.startsWith("/player.js")) request.url = `/@fs${at("player/src/bundle.ts")}`;
         next();
       });
@@ -98,11 +99,13 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: ["index", "watch", "embed"].map((page) => at(`site/${page}.html`)),
+      input: ["index", "watch", "embed", "studio"].map((page) => at(`site/${page}.html`)),
       // One small file for all that pages share, in place of one for each module.
       output: { codeSplitting: { groups: [{ name: "shared", test: /site\/lib\// }] } },
     },
   },
+  // One module that loads nothing else: what the page has loaded is of no use there.
+  worker: { format: "es" },
   server: {
     port: 5173,
     fs: { allow: [at(".."), at("../gen/ts")] },

@@ -131,6 +131,13 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 	"font-src 'self'; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; " +
 	"manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "
 
+// Permissions-Policy: only the studio may ask for a camera, a microphone or the
+// screen, and nothing that it frames.
+const (
+	noDevices     = "camera=(), microphone=(), display-capture=()"
+	studioDevices = "camera=(self), microphone=(self), display-capture=(self)"
+)
+
 // html answers with a page that may be framed by the given sources.
 func (s *Server) html(w http.ResponseWriter, r *http.Request, name, ancestors string) {
 	p := s.pages[name]
@@ -142,6 +149,9 @@ func (s *Server) html(w http.ResponseWriter, r *http.Request, name, ancestors st
 	h.Set("Content-Security-Policy", policy+ancestors)
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 	h.Set("Cache-Control", cacheChecked)
+	if h.Get("Permissions-Policy") == "" {
+		h.Set("Permissions-Policy", noDevices)
+	}
 	p.serve(w, r)
 }
 
@@ -153,6 +163,13 @@ func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
 	if s.checkName(w, r.PathValue("stream")) {
 		s.html(w, r, "watch.html", "'self'")
 	}
+}
+
+// serveStudio answers with the page that publishes. Nobody may frame it: a page
+// around it could have visitors press its buttons.
+func (s *Server) serveStudio(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Permissions-Policy", studioDevices)
+	s.html(w, r, "studio.html", "'none'")
 }
 
 func (s *Server) serveEmbed(w http.ResponseWriter, r *http.Request) {

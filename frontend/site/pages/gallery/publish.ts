@@ -49,6 +49,16 @@ const KEY_NOTE =
 
 const WAYS: readonly Way[] = [
   {
+    id: "browser",
+    title: "This browser",
+    icon: "eye",
+    steps: (host) => [
+      { text: "Go live with camera, microphone or screen:", link: `${host.origin}/studio` },
+      { text: "Watch it:", link: `${host.origin}/watch/studio` },
+    ],
+    note: "Browsers hand out cameras only to pages that come over HTTPS or from the same machine. A server that other machines reach asks for the stream key.",
+  },
+  {
     id: "obs",
     title: "OBS",
     icon: "broadcast",
@@ -78,6 +88,23 @@ const WAYS: readonly Way[] = [
       { text: "Watch it:", link: `${host.origin}/watch/test` },
     ],
     note: KEY_NOTE,
+  },
+  {
+    id: "framewire",
+    title: "Framewire",
+    icon: "pulse",
+    steps: (host) => [
+      {
+        text: "From any machine that has the framewire program, send what a server could serve: a file, a camera, a screen, what another command writes.",
+        command: `framewire publish --url ${host.origin} --stream relay holiday.mp4`,
+      },
+      {
+        text: "Or what comes from standard input:",
+        command: `ffmpeg -re -i holiday.mkv -c copy -f mpegts - | framewire publish --url ${host.origin} --stream relay -`,
+      },
+      { text: "Watch it:", link: `${host.origin}/watch/relay` },
+    ],
+    note: "A server that only its own machine can reach lets everybody publish. Any other wants a stream key: --key SECRET, or FRAMEWIRE_KEY in the environment. The connection is made anew when it breaks; viewers stay where they are.",
   },
   {
     id: "file",
