@@ -63,7 +63,7 @@ func (s *Service) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 			return
 		}
-		s.refused(r, err)
+		s.opts.Refused(r.RemoteAddr, err)
 		failure := connect.NewError(codeOf(err), err)
 		if failures.IsSupported(r) {
 			_ = failures.Write(w, r, failure) // the client may have gone
@@ -81,7 +81,7 @@ func (s *Service) Guard(next http.Handler) http.Handler {
 			err = c.grant.Allows(auth.Admin, "", time.Now())
 		}
 		if err != nil {
-			s.refused(r, err)
+			s.opts.Refused(r.RemoteAddr, err)
 			if statusOf(err) == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
@@ -90,10 +90,6 @@ func (s *Service) Guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (s *Service) refused(r *http.Request, err error) {
-	s.opts.Events.Emit(events.Event{Body: events.Refused{What: "admin", Reason: err.Error(), Remote: r.RemoteAddr}})
 }
 
 // admit finds out who makes a request.

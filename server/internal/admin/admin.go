@@ -66,6 +66,8 @@ type Options struct {
 	// Access is asked at each call who may do what.
 	Access func() Access
 	Build  Build
+	// Refused is told of who was turned away. It must not block.
+	Refused func(remote string, err error)
 	Log    *slog.Logger
 }
 

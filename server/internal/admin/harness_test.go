@@ -91,7 +91,7 @@ func serve(t testing.TB) *site {
 	s.service = admin.New(admin.Options{
 		Hub: streams, Sources: sources{s.roster}, Sessions: s, Publishers: s.desk, Events: s.events,
 		Access: func() admin.Access { return *s.access.Load() },
-		Build:  admin.Build{Version: "test", Go: "go", Commit: "abc"}, Log: log,
+		Build:  admin.Build{Version: "test", Go: "go", Commit: "abc"}, Refused: func(string, error) {}, Log: log,
 	})
 	s.web = web.New(web.Options{
 		Hub: streams, Log: log, Mount: map[string]http.Handler{admin.Path: s.service.Handler()},

@@ -24,6 +24,7 @@ func (s *server) openAdmin() {
 		Events:     s.events,
 		Access:     s.access,
 		Build:      s.program(),
+		Refused:    func(remote string, err error) { s.refused("admin", "", "", remote, err) },
 		Log:        s.log,
 	})
 }

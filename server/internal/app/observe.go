@@ -13,47 +13,53 @@ import (
 	"github.com/framewire/framewire/server/internal/wire"
 )
 
-// sessionHooks tells the event log of sessions.
+// sessionHooks tells the event log and the metrics of sessions.
 func (s *server) sessionHooks() session.Hooks {
 	return session.Hooks{
 		Opened: func(id, address, client string) {
+			s.metrics.SessionOpened()
 			s.events.Emit(events.Event{Session: id, Body: events.SessionOpened{Remote: address, Client: client}})
 		},
 		Closed: func(c session.Closed) {
-			if !c.Welcomed {
-				return
+			s.metrics.SessionClosed(c.Reason)
+			if c.Welcomed {
+				s.events.Emit(events.Event{Stream: c.Stream, Session: c.ID, Body: events.SessionClosed{Reason: c.Reason, After: c.After}})
 			}
-			s.events.Emit(events.Event{Stream: c.Stream, Session: c.ID, Body: events.SessionClosed{Reason: c.Reason, After: c.After}})
 		},
 		Gap: func(id string, g wire.Gap) {
+			s.metrics.Gap(g.Reason)
 			s.events.Emit(events.Event{Stream: g.Stream, Session: id, Body: events.Gap{Reason: g.Reason, From: g.From, To: g.To}})
 		},
-		Refused: func(id, stream, address, reason string) {
-			s.events.Emit(events.Event{Stream: stream, Session: id, Body: events.Refused{What: "watch", Reason: reason, Remote: address}})
+		Moved:    func(_, _ string, down bool) { s.metrics.Moved(down) },
+		Reported: func(_, _ string, r *wire.Report, lag time.Duration) { s.metrics.Reported(r, lag) },
+		Refused: func(id, stream, address string, err error) {
+			s.refused("watch", stream, id, address, err)
 		},
 	}
 }
 
-// refused tells the event log of who was turned away at the door.
-func (s *server) refused(what, stream, remote, reason string) {
-	s.events.Emit(events.Event{Stream: stream, Body: events.Refused{What: what, Reason: reason, Remote: remote}})
+// refused tells the event log and the metrics of who was turned away.
+func (s *server) refused(what, stream, id, remote string, err error) {
+	s.metrics.Refused(what, err)
+	s.events.Emit(events.Event{Stream: stream, Session: id, Body: events.Refused{What: what, Reason: err.Error(), Remote: remote}})
 }
 
-// deskHooks tells the event log of publishers.
+// deskHooks tells the event log and the metrics of publishers.
 func (s *server) deskHooks() desk.Hooks {
 	return desk.Hooks{
 		Opened: func(p desk.Publisher) {
 			s.events.Emit(events.Event{Stream: p.Stream, Body: events.PublisherOpened{Protocol: string(p.Protocol), Remote: p.Remote}})
 		},
 		Closed: func(p desk.Publisher, reason error) {
+			s.metrics.PublisherClosed(p)
 			var text string
 			if reason != nil {
 				text = reason.Error()
 			}
 			s.events.Emit(events.Event{Stream: p.Stream, Body: events.PublisherClosed{Reason: text}})
 		},
-		Refused: func(r publish.Request, reason error) {
-			s.events.Emit(events.Event{Body: events.Refused{What: "publish", Reason: reason.Error(), Remote: r.Remote.String()}})
+		Refused: func(r publish.Request, err error) {
+			s.refused("publish", "", "", r.Remote.String(), err)
 		},
 	}
 }

@@ -54,7 +54,7 @@ var layers = map[string][]string{
 	},
 	"server/internal/metrics": {
 		"server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",
-		"server/internal/publish", "server/internal/desk",
+		"server/internal/publish", "server/internal/desk", "server/internal/auth",
 	},
 
 	"server/internal/auth":   {"server/internal/media"},

@@ -60,7 +60,7 @@ func (v *Viewer) admit(h *wire.Hello) (*auth.Grant, *wire.Goodbye) {
 	case errors.Is(err, auth.ErrNoToken) && stream == "":
 		return nobody, nil
 	}
-	v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err.Error())
+	v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err)
 	switch {
 	case errors.Is(err, auth.ErrUnavailable):
 		v.host.log.Warn("a token could not be checked", "session", v.id, "remote", v.peer.Address, "error", err)
@@ -103,7 +103,7 @@ func (v *Viewer) mayWatch(stream string, now time.Time) *wire.Error {
 	if v.grant == nobody {
 		err = auth.ErrNoToken
 	}
-	v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err.Error())
+	v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err)
 	return &wire.Error{Code: wire.PermissionDenied, Field: "command.play.stream", Message: err.Error()}
 }
 
@@ -125,7 +125,7 @@ func (v *Viewer) renew(token string) *wire.Error {
 	v.mu.Unlock()
 	grant, err := v.verify(token, stream)
 	if err != nil {
-		v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err.Error())
+		v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err)
 		code := wire.PermissionDenied
 		if errors.Is(err, auth.ErrUnavailable) {
 			code = wire.Internal

@@ -22,7 +22,7 @@ type Hooks struct {
 	// the server for it.
 	Reported func(id, stream string, report *wire.Report, lag time.Duration)
 	// Refused: a client, or what it asked for, was turned away.
-	Refused func(id, stream, address, reason string)
+	Refused func(id, stream, address string, err error)
 }
 
 // Closed says how a session ended.
@@ -53,7 +53,7 @@ func (h Hooks) withDefaults() Hooks {
 		h.Reported = func(string, string, *wire.Report, time.Duration) {}
 	}
 	if h.Refused == nil {
-		h.Refused = func(string, string, string, string) {}
+		h.Refused = func(string, string, string, error) {}
 	}
 	return h
 }

@@ -67,6 +67,13 @@ func (s *Snapshot) Client() string { return joinVersion(s.ClientName, s.ClientVe
 // Opened is when the session's connection came.
 func (v *Viewer) Opened() time.Time { return v.opened }
 
+// Degradation is how far the stream is thinned out for the viewer.
+func (v *Viewer) Degradation() wire.Degradation {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.climb.rung.degradation()
+}
+
 // Snapshot returns the session's figures of the moment.
 func (v *Viewer) Snapshot() Snapshot {
 	v.mu.Lock()

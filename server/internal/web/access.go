@@ -36,7 +36,7 @@ func (s *Server) permit(w http.ResponseWriter, r *http.Request, stream string) (
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, stream string, err error) {
-	s.opts.Refused("watch", stream, r.RemoteAddr, err.Error())
+	s.opts.Refused("watch", stream, r.RemoteAddr, err)
 	switch {
 	case errors.Is(err, auth.ErrUnavailable):
 		s.log.Warn("a token could not be checked", "stream", stream, "remote", r.RemoteAddr, "error", err)

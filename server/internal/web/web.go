@@ -53,7 +53,7 @@ type Options struct {
 
 	// Refused is told of who was turned away from what ("watch", "origin"). It must
 	// not block. Nil: nobody is told.
-	Refused func(what, stream, remote, reason string)
+	Refused func(what, stream, remote string, err error)
 
 	// Ready returns why the server is not ready to serve, or nil. Nil: it is.
 	Ready func() error
@@ -85,7 +85,7 @@ func New(opts Options) *Server {
 		opts.Log = slog.Default()
 	}
 	if opts.Refused == nil {
-		opts.Refused = func(string, string, string, string) {}
+		opts.Refused = func(string, string, string, error) {}
 	}
 	opts.Sessions.Verifier = opts.Verifier
 	opts.Sessions.MessageBytes = cmp.Or(opts.Sessions.MessageBytes, session.DefaultMessageBytes)

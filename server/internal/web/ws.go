@@ -45,7 +45,7 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.log.Debug("WebSocket refused", "remote", r.RemoteAddr, "error", err)
 		if hj.conn == nil && r.Header.Get("Origin") != "" {
-			s.opts.Refused("origin", play, r.RemoteAddr, err.Error())
+			s.opts.Refused("origin", play, r.RemoteAddr, err)
 		}
 		return
 	}

@@ -1,0 +1,43 @@
+package metrics
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/publish"
+)
+
+// label writes an enumeration's value without its prefix, in lower case.
+func label(value, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(value, prefix))
+}
+
+// reasons are the refusals that are told apart, in the order in which they are
+// looked for. What wraps none of them counts as "other".
+var reasons = []struct {
+	err  error
+	name string
+}{
+	{auth.ErrNoToken, "no_token"},
+	{auth.ErrExpired, "expired_token"},
+	{auth.ErrBadToken, "bad_token"},
+	{auth.ErrForbidden, "forbidden"},
+	{auth.ErrUnavailable, "unavailable"},
+	{publish.ErrBadName, "bad_name"},
+	{publish.ErrUnknownStream, "unknown_stream"},
+	{publish.ErrBadKey, "bad_key"},
+	{publish.ErrStreamBusy, "stream_busy"},
+	{publish.ErrTooManyPublishers, "too_many_publishers"},
+	{publish.ErrShutdown, "shutdown"},
+}
+
+// Reason returns the label of a refusal.
+func Reason(err error) string {
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			return r.name
+		}
+	}
+	return "other"
+}
