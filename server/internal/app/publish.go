@@ -12,8 +12,10 @@ import (
 
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/desk"
+	"github.com/framewire/framewire/server/internal/publish/httppush"
 	"github.com/framewire/framewire/server/internal/publish/rtmp"
 	"github.com/framewire/framewire/server/internal/publish/whip"
+	"github.com/framewire/framewire/server/internal/source/ffmpeg"
 )
 
 // Ports that publishers expect.
@@ -27,6 +29,7 @@ type publishing struct {
 	desk *desk.Desk
 	rtmp []net.Listener // plain and TLS
 	whip *whip.Handler  // nil: off
+	push *httppush.Handler
 }
 
 // openPublishing opens the ports for publishers, unless nobody may publish.
@@ -42,6 +45,12 @@ func (s *server) openPublishing() error {
 		Linger:        time.Duration(c.Publish.Linger),
 		Hooks:         s.deskHooks(),
 		Log:           s.log,
+	})
+	s.publishing.push = httppush.New(httppush.Options{
+		Desk:    s.publishing.desk,
+		Convert: httppush.Through(ffmpeg.Convert, s.log),
+		Silence: time.Duration(c.Publish.Silence),
+		Log:     s.log,
 	})
 	if !c.Publishing() {
 		s.log.Info("publishing is closed: the server listens beyond this machine, publish.rules is empty and no tokens are configured; --publish-key KEY opens it")
@@ -138,7 +147,7 @@ func (s *server) openWHIP() error {
 
 // mount returns the HTTP endpoints of publishers.
 func (p *publishing) mount() map[string]http.Handler {
-	handlers := make(map[string]http.Handler)
+	handlers := map[string]http.Handler{"/publish/{stream...}": p.push}
 	if p.whip != nil {
 		handlers["/whip/{stream...}"] = p.whip
 	}
@@ -148,6 +157,11 @@ func (p *publishing) mount() map[string]http.Handler {
 // run serves publishers until ctx is done.
 func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) {
 	group.Go(func() error { return p.desk.Run(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		p.push.Close()
+		return nil
+	})
 	if len(p.rtmp) > 0 {
 		server := rtmp.New(p.desk, rtmp.Options{
 			Silence: time.Duration(s.opts.Config.Publish.Silence),

@@ -25,6 +25,7 @@ const redirectTimeout = 5 * time.Second
 type secure struct {
 	files    *certs.Files // nil: HTTP
 	redirect net.Listener // nil: none
+	port     string       // of HTTPS
 }
 
 func (s *server) openTLS() error {
@@ -37,6 +38,9 @@ func (s *server) openTLS() error {
 		return err
 	}
 	s.secure.files = files
+	if _, s.secure.port, err = net.SplitHostPort(s.opts.Config.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
 	if c.Redirect == "" {
 		return nil
 	}
@@ -83,7 +87,7 @@ func (c *secure) run(ctx context.Context, group *errgroup.Group) {
 		return
 	}
 	server := &http.Server{
-		Handler:           http.HandlerFunc(toHTTPS),
+		Handler:           http.HandlerFunc(c.toHTTPS),
 		ReadHeaderTimeout: redirectTimeout,
 		ReadTimeout:       redirectTimeout,
 		WriteTimeout:      redirectTimeout,
@@ -102,7 +106,7 @@ func (c *secure) run(ctx context.Context, group *errgroup.Group) {
 }
 
 // toHTTPS sends a client to the same place on the same host.
-func toHTTPS(w http.ResponseWriter, r *http.Request) {
+func (c *secure) toHTTPS(w http.ResponseWriter, r *http.Request) {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host
@@ -110,6 +114,9 @@ func toHTTPS(w http.ResponseWriter, r *http.Request) {
 	if host == "" {
 		http.Error(w, "This server speaks HTTPS.", http.StatusBadRequest)
 		return
+	}
+	if c.port != "443" {
+		host = net.JoinHostPort(host, c.port)
 	}
 	http.Redirect(w, r, "https://"+host+r.URL.RequestURI(), http.StatusMovedPermanently)
 }
