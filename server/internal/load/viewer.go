@@ -44,7 +44,8 @@ type viewer struct {
 	videoBytes       uint64
 	at               counted // when measuring began
 	next             uint64  // sequence that should come next; 0 before the first
-	excused          bool    // a Gap was told since the last fragment, or the stream is thinned out
+	missing          uint64  // fragments since the last picture
+	excused          bool    // a Gap was told since the last picture, or the stream was thinned out
 	thinned          bool
 	holes            uint64 // missing fragments that no Gap explains
 	skipped          uint64 // missing fragments that were told of
@@ -119,22 +120,34 @@ func (v *viewer) fragment(head []byte, size int, now time.Time) error {
 		v.firstKey = now.Sub(v.dialed)
 		v.shard.keys++
 	}
-	if v.next != 0 && h.Sequence != v.next {
-		if missing := h.Sequence - v.next; h.Sequence < v.next {
-			return fmt.Errorf("sequence %d after %d", h.Sequence, v.next-1)
-		} else if v.excused || v.thinned {
-			v.skipped += missing
-		} else {
-			v.holes += missing
-		}
+	if v.next != 0 && h.Sequence < v.next {
+		return fmt.Errorf("sequence %d after %d", h.Sequence, v.next-1)
+	}
+	if v.next != 0 {
+		v.missing += h.Sequence - v.next
 	}
 	v.next = h.Sequence + 1
-	v.excused = false
+	if video {
+		v.explain()
+	}
 	captured := time.UnixMicro(h.CapturedAt).Add(v.shard.ahead)
 	if captured.After(v.dialed) { // what was captured before is history, sent at once
 		v.shard.delays(v.group).add(now.Sub(captured))
 	}
 	return nil
+}
+
+// explain tells missing fragments that the server has spoken of from others. It
+// is called at a picture: pictures that are left out are told of before the next
+// one, while sound goes on.
+func (v *viewer) explain() {
+	if v.excused || v.thinned {
+		v.skipped += v.missing
+	} else {
+		v.holes += v.missing
+	}
+	v.missing = 0
+	v.excused = v.thinned
 }
 
 func (v *viewer) message(data []byte, now time.Time) error {
@@ -163,8 +176,8 @@ func (v *viewer) message(data []byte, now time.Time) error {
 		if v.degradation != 0 && d != v.degradation {
 			v.steps++
 		}
-		v.excused = v.excused || v.thinned // rising again leaves a last hole behind
 		v.degradation, v.thinned = d, d > pb.Degradation_DEGRADATION_NONE
+		v.excused = v.excused || v.thinned
 	case *pb.ServerMessage_StreamEnded:
 		v.end = "stream ended: " + strings.TrimPrefix(body.StreamEnded.GetReason().String(), "STREAM_END_REASON_")
 		return errEnded
