@@ -288,6 +288,54 @@ func TestDisorderKeepsDecodeTimesGrowing(t *testing.T) {
 	}
 }
 
+// Browsers discard pictures up to the next keyframe where decode time steps by
+// more than twice the duration of the picture before.
+func TestPicturesLeftOutDoNotBreakTheGroup(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		numbers []int64 // of the pictures that come
+	}{
+		{"one left out", []int64{0, 1, 3, 4, 5}},
+		{"four left out", []int64{0, 1, 2, 7, 8, 9, 10}},
+		{"a slower rate than they say", []int64{0, 1, 2, 6, 10, 14, 18, 22}},
+		{"more and more left out", []int64{0, 1, 4, 10, 20, 35, 36}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFixture(t)
+			r := f.feed.Open()
+			f.start(r, videoTrack())
+			for i, n := range test.numbers {
+				f.write(r, time.Duration(n)*frame, media.Sample{TrackID: 1, DTS: n * 3000, Duration: 3000, Keyframe: i == 0})
+			}
+			var last, length int64
+			for i, p := range f.packets() {
+				var message framewirev1.ServerMessage
+				if err := proto.Unmarshal(p.Message, &message); err != nil {
+					t.Fatal(err)
+				}
+				g := message.GetFragment()
+				at := int64(g.GetDecodeTimeTicks())
+				if got, want := at+int64(g.GetCompositionOffsetTicks()), test.numbers[i]*3000; got != want {
+					t.Errorf("picture %d is presented at %d, want %d", i, got, want)
+				}
+				if i > 0 && (at <= last || at-last > 2*length) {
+					t.Errorf("picture %d: decode time steps by %d after a picture of %d", i, at-last, length)
+				}
+				last, length = at, int64(g.GetDurationTicks())
+			}
+		})
+	}
+}
+
+func TestOutageIsNotBridged(t *testing.T) {
+	f := newFixture(t)
+	r := f.feed.Open()
+	f.start(r, videoTrack())
+	f.write(r, 0, media.Sample{TrackID: 1, DTS: 0, Duration: 3000, Keyframe: true})
+	f.write(r, 2*time.Second, media.Sample{TrackID: 1, DTS: 180000, Duration: 3000})
+	expectTimes(t, times(f.packets(), media.Video), 0, 2*time.Second)
+}
+
 func TestUnknownDurationCostsNoDelay(t *testing.T) {
 	f := newFixture(t)
 	r := f.feed.Open()

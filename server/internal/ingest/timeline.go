@@ -28,6 +28,10 @@ const (
 	// originSpread is how far apart the first samples of a run's tracks may lie.
 	// Further apart, their clocks have nothing to do with each other.
 	originSpread = 5 * time.Second
+
+	// maxStretch is up to how long a pause between two pictures is bridged. What
+	// is longer is an outage, over which viewers go on at the next keyframe.
+	maxStretch = time.Second
 )
 
 // timeline lays the decode times of one run behind those of the runs before it.
@@ -50,6 +54,7 @@ type clock struct {
 	step    int64 // the last distance between samples
 	arrived time.Time
 	last    int64 // mapped decode time of the last sample
+	length  int64 // duration of the last sample
 }
 
 // start sets where the track's times are mapped: origin, in ticks of the given
@@ -82,9 +87,30 @@ func (c *clock) place(t *timeline, s *media.Sample) bool {
 	if s.Duration == 0 {
 		s.Duration = uint32(c.guess())
 	}
-	c.started, c.source, c.arrived, c.last = true, source, s.CapturedAt, mapped
+	if c.started && !s.Keyframe {
+		mapped = c.bridge(mapped, s)
+	}
+	c.started, c.source, c.arrived, c.last, c.length = true, source, s.CapturedAt, mapped, int64(s.Duration)
 	s.DTS = mapped
 	return true
+}
+
+// bridge returns a decode time for a sample that follows a pause, as from a
+// camera that left pictures out. Where decode time steps by more than twice the
+// duration of the sample before, browsers discard all pictures up to the next
+// keyframe (Media Source Extensions, coded frame processing). So it steps by
+// that much, and the composition offset makes up for the rest: the sample is
+// still presented when it ought to be.
+func (c *clock) bridge(mapped int64, s *media.Sample) int64 {
+	if c.step > int64(s.Duration) && c.step < int64(c.scale) {
+		s.Duration = uint32(c.step) // the samples belie what they say
+	}
+	early := mapped - c.last - 2*c.length
+	if early <= 0 || media.Duration(early, c.scale) > maxStretch {
+		return mapped
+	}
+	s.Offset += int32(early)
+	return mapped - early
 }
 
 // guess is the duration of a sample that does not tell its own. Waiting for the
