@@ -14,6 +14,11 @@ const (
 	// that is small is passed through in less time than waking another takes.
 	rowSize = 64
 
+	// holdFrom is the number of viewers in a row from which sound waits for a
+	// picture to leave with: where few watch, the system calls that this saves
+	// are not worth the delay.
+	holdFrom = rowSize / 2
+
 	// clockStride is how many viewers are served by one look at the clock.
 	clockStride = 32
 )
@@ -205,6 +210,7 @@ func (r *row) waitFor(now time.Time) time.Duration {
 	case p.empty():
 		return quietStep
 	case p.frame == 0 || hasVideo(p.packets):
+	case len(r.viewers) < holdFrom:
 	case r.hold.IsZero():
 		hold := min(p.frame/2, maxHold)
 		r.hold = now.Add(hold)
