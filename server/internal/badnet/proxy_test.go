@@ -209,12 +209,14 @@ func TestHeldDirectionLeavesTheOtherAlone(t *testing.T) {
 // block.
 func TestSqueezeReachesTheServer(t *testing.T) {
 	const size = 64 << 20 // far more than all socket buffers on the way
-	blocked := make(chan int, 1)
+	blocked, read := make(chan int, 1), make(chan struct{})
 	p := start(t, Profile{Down: Link{Rate: 10_000}}, func(c net.Conn) {
 		c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
 		n, _ := c.Write(make([]byte, size))
 		blocked <- n
+		<-read // closing now would discard what is on the way
 	})
+	defer close(read)
 	c := dial(t, p)
 	if n := <-blocked; n == size {
 		t.Error("the server wrote everything at once")
