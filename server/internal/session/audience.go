@@ -55,8 +55,9 @@ type row struct {
 	viewers []*Viewer
 	press   press
 	batch   Batch
-	state   StreamState // as seen last
-	hold    time.Time   // sound waits for a picture until then; zero while none does
+	state   StreamState   // as seen last
+	took    time.Duration // by the last sweep
+	hold    time.Time     // sound waits for a picture until then; zero while none does
 }
 
 // audienceOf returns the audience of a stream.
@@ -197,7 +198,7 @@ func (r *row) serve() {
 // waitFor returns how long it is until a sweep is due: not at all when a picture
 // has come. Sound alone waits for the next picture, half a frame at the most: a
 // system call for two instead of one for each is a good part of what a viewer
-// costs.
+// costs. maxHold bounds it too, unless passing through the row takes longer.
 func (r *row) waitFor(now time.Time) time.Duration {
 	p := &r.press
 	p.load()
@@ -212,7 +213,7 @@ func (r *row) waitFor(now time.Time) time.Duration {
 	case p.frame == 0 || hasVideo(p.packets):
 	case len(r.viewers) < holdFrom:
 	case r.hold.IsZero():
-		hold := min(p.frame/2, maxHold)
+		hold := min(p.frame/2, max(maxHold, r.took))
 		r.hold = now.Add(hold)
 		return hold
 	case now.Before(r.hold):
@@ -251,9 +252,10 @@ func (r *row) collect(called []*Viewer) ([]*Viewer, bool) {
 
 // sweep serves everybody.
 func (r *row) sweep() {
-	var now time.Time
+	begun := time.Now()
+	now := begun
 	for i := 0; i < len(r.viewers); i++ {
-		if i%clockStride == 0 {
+		if i%clockStride == clockStride-1 {
 			now = time.Now()
 		}
 		if !r.attend(r.viewers[i], now) {
@@ -262,6 +264,7 @@ func (r *row) sweep() {
 		}
 	}
 	r.press.done()
+	r.took = time.Since(begun)
 }
 
 // attend sends v what has come, and reports whether it keeps its seat.
