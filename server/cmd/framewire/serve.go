@@ -37,9 +37,11 @@ func (s *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log := newLogger(c.Log)
-	return withPprof(ctx, s.Pprof, log, func(ctx context.Context) error {
-		return app.Serve(ctx, app.Options{Config: c, Version: version, Log: log})
-	})
+	o := app.Options{Config: c, Version: version, Log: log}
+	if s.Config != "" {
+		o.Reload = &app.Reload{File: s.Config, Read: s.merge}
+	}
+	return withPprof(ctx, s.Pprof, log, func(ctx context.Context) error { return app.Serve(ctx, o) })
 }
 
 // merge lays flags and environment over the file.

@@ -46,6 +46,12 @@ type Options struct {
 
 	// Pages are the built pages. Nil: those in the binary.
 	Pages fs.FS
+
+	// Reload says how the configuration is read again. Nil: it is not.
+	Reload *Reload
+
+	// Ready is told the address that is listened on, once it is. It may be nil.
+	Ready func(net.Addr)
 }
 
 // Serve runs a server until ctx is done or a part of it fails.
@@ -67,6 +73,9 @@ func Serve(ctx context.Context, o Options) error {
 	}
 	s.openWeb()
 	s.greet(listener.Addr())
+	if o.Ready != nil {
+		o.Ready(listener.Addr())
+	}
 	return s.run(ctx, listener)
 }
 
@@ -114,13 +123,12 @@ func build(o Options) (*server, error) {
 		events: events.New(events.Capacity),
 	}
 	s.config.Store(c)
-	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
-		src, err := s.parseSource(name, c.Streams[name].Source)
-		if err != nil {
-			return nil, fmt.Errorf("%w: streams.%s: %w", config.ErrInvalid, name, err)
-		}
-		src.Configured = true
-		if err := s.roster.Add(name, src); err != nil {
+	sources, err := s.parseSources(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		if err := s.roster.Add(name, sources[name]); err != nil {
 			return nil, err
 		}
 	}
@@ -200,6 +208,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 
 	group.Go(func() error { return s.roster.Run(sourceCtx) })
 	group.Go(func() error { return s.watchStreams(sourceCtx) })
+	group.Go(func() error { return s.followConfig(groupCtx) })
 	s.publishing.run(sourceCtx, group, s)
 	s.secure.run(sourceCtx, group)
 	s.runMetrics(sourceCtx, group)

@@ -36,7 +36,7 @@ type publishing struct {
 func (s *server) openPublishing() error {
 	c := &s.opts.Config
 	s.publishing.desk = desk.New(s.hub, desk.Options{
-		Rules:         rules(c),
+		Rules:         rules(c, c.Listen),
 		Tokens:        &s.tokens,
 		MaxPublishers: c.Publish.MaxPublishers,
 		MaxBitrate:    c.Publish.MaxBitrate,
@@ -64,12 +64,12 @@ func (s *server) openPublishing() error {
 
 // rules are those of the configuration, or everybody on loopback where no tokens
 // are asked for.
-func rules(c *config.Config) []desk.Rule {
+func rules(c *config.Config, listen string) []desk.Rule {
 	var list []desk.Rule
 	for _, r := range c.Publish.Rules {
 		list = append(list, desk.Rule{Streams: r.Streams, Key: r.Key, Takeover: r.Takeover})
 	}
-	if len(list) == 0 && !c.Auth.Configured() && config.IsLoopback(c.Listen) {
+	if len(list) == 0 && !c.Auth.Configured() && config.IsLoopback(listen) {
 		list = []desk.Rule{{Streams: "**"}}
 	}
 	return list

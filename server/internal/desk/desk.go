@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
@@ -88,6 +89,8 @@ type Desk struct {
 	hub  *hub.Hub
 	opts Options
 
+	maxPublishers, maxBitrate atomic.Int64
+
 	mu         sync.Mutex
 	rules      []Rule
 	slots      map[string]*slot // by name of stream
@@ -99,7 +102,9 @@ type Desk struct {
 // to work.
 func New(h *hub.Hub, opts Options) *Desk {
 	opts = opts.withDefaults()
-	return &Desk{hub: h, opts: opts, rules: slices.Clone(opts.Rules), slots: make(map[string]*slot)}
+	d := &Desk{hub: h, opts: opts, rules: slices.Clone(opts.Rules), slots: make(map[string]*slot)}
+	d.SetLimits(opts.MaxPublishers, opts.MaxBitrate)
+	return d
 }
 
 // SetRules replaces the rules. Publishers who are in stay.
@@ -107,6 +112,13 @@ func (d *Desk) SetRules(rules []Rule) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rules = slices.Clone(rules)
+}
+
+// SetLimits replaces Options.MaxPublishers and MaxBitrate. Publishers who are in
+// stay.
+func (d *Desk) SetLimits(maxPublishers int, maxBitrate int64) {
+	d.maxPublishers.Store(int64(maxPublishers))
+	d.maxBitrate.Store(maxBitrate)
 }
 
 // slot is a stream as publishers find it.
@@ -156,8 +168,8 @@ func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error
 			return nil, fmt.Errorf("%w: %q", publish.ErrStreamBusy, r.Stream)
 		}
 		s.current.endLocked(publish.ErrTakenOver)
-	} else if d.publishers >= d.opts.MaxPublishers {
-		return nil, fmt.Errorf("%w: the limit is %d", publish.ErrTooManyPublishers, d.opts.MaxPublishers)
+	} else if most := int(d.maxPublishers.Load()); d.publishers >= most {
+		return nil, fmt.Errorf("%w: the limit is %d", publish.ErrTooManyPublishers, most)
 	}
 	d.publishers++
 	return s.openLocked(d, r, grant), nil

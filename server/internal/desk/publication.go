@@ -116,7 +116,7 @@ func (p *publication) measure(now time.Time, size int) error {
 	p.bytes += int64(size)
 	p.total += uint64(size)
 	p.frames++
-	if limit := p.desk.opts.MaxBitrate; p.bytes*8 > limit*int64(bitrateSpan/time.Second) {
+	if limit := p.desk.maxBitrate.Load(); p.bytes*8 > limit*int64(bitrateSpan/time.Second) {
 		return fmt.Errorf("%w: more than %d bits per second", publish.ErrLimit, limit)
 	}
 	return nil

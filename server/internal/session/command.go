@@ -112,7 +112,7 @@ func (v *Viewer) doPlay(c wire.Play, now time.Time) *wire.Error {
 		if err := inWindow(stream, c.From); err != nil {
 			return err
 		}
-		most := v.host.opts.MaxViewersPerStream
+		most := v.host.limits.Load().ViewersPerStream
 		if most > 0 && c.Stream != v.play.name && stream.Viewers() >= most {
 			return &wire.Error{Code: wire.Overloaded, Field: "command.play.stream",
 				Message: fmt.Sprintf("stream %q has as many viewers as it may; try again later", c.Stream)}

@@ -13,9 +13,20 @@ import (
 // load of its own.
 const overloadRetry = 15 * time.Second
 
+// Limits bound how many sessions there may be; 0 is no bound.
+type Limits struct {
+	// Sessions in all, and from one client's address.
+	Sessions, SessionsPerAddress int
+	// ViewersPerStream refuses further play commands.
+	ViewersPerStream int
+}
+
+// SetLimits replaces those of Options. Sessions that are there stay.
+func (s *Sessions) SetLimits(l Limits) { s.limits.Store(&l) }
+
 // crowd counts what Options bounds.
 type crowd struct {
-	addresses map[netip.Addr]int // sessions; guarded by Sessions.mu, nil without a bound
+	addresses map[netip.Addr]int // sessions; guarded by Sessions.mu
 	waiting   atomic.Int64       // bytes that connections have not taken
 }
 
@@ -26,13 +37,14 @@ func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
 		s.opts.Hooks.Refused(v.id, v.peer.Play, v.peer.Address, errors.New(message))
 		return &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: overloadRetry, Message: message}
 	}
+	limits := s.limits.Load()
 	switch {
 	case s.closing != nil:
 		g := s.closing.goodbye(0, 1)
 		return &g
-	case s.opts.MaxSessions > 0 && len(s.viewers) >= s.opts.MaxSessions:
+	case limits.Sessions > 0 && len(s.viewers) >= limits.Sessions:
 		return overloaded("The server has as many viewers as it may. Please come back later.")
-	case s.opts.MaxSessionsPerAddress > 0 && s.crowd.addresses[addressOf(v)] >= s.opts.MaxSessionsPerAddress:
+	case limits.SessionsPerAddress > 0 && s.crowd.addresses[addressOf(v)] >= limits.SessionsPerAddress:
 		return overloaded("Your address has as many sessions as it may. Please close one, or come back later.")
 	}
 	return nil
@@ -40,9 +52,6 @@ func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
 
 // count adds n sessions of v's address. The caller holds mu.
 func (s *Sessions) count(v *Viewer, n int) {
-	if s.opts.MaxSessionsPerAddress == 0 {
-		return
-	}
 	if s.crowd.addresses == nil {
 		s.crowd.addresses = make(map[netip.Addr]int)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/wire"
@@ -20,6 +21,8 @@ type Sessions struct {
 	log  *slog.Logger
 	list directory
 	sent sent
+
+	limits atomic.Pointer[Limits]
 
 	mu      sync.Mutex
 	viewers map[string]*Viewer
@@ -48,6 +51,11 @@ func New(hub Hub, opts Options, log *slog.Logger) *Sessions {
 		viewers: make(map[string]*Viewer),
 	}
 	s.gone.L = &s.mu
+	s.SetLimits(Limits{
+		Sessions:           opts.MaxSessions,
+		SessionsPerAddress: opts.MaxSessionsPerAddress,
+		ViewersPerStream:   opts.MaxViewersPerStream,
+	})
 	return s
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
@@ -66,6 +67,7 @@ type Options struct {
 type Server struct {
 	opts         Options
 	messageBytes int
+	origins      atomic.Pointer[[]string]
 	log          *slog.Logger
 	sessions     *session.Sessions
 	mux          *http.ServeMux
@@ -95,6 +97,7 @@ func New(opts Options) *Server {
 		log:          opts.Log,
 		sessions:     session.New(streams{opts.Hub}, opts.Sessions, opts.Log),
 	}
+	s.SetOrigins(opts.Origins)
 	s.workers = make(chan struct{}, maxPictureWorkers)
 	var err error
 	if s.pages, err = loadPages(opts.Pages); err != nil {
@@ -107,6 +110,9 @@ func New(opts Options) *Server {
 
 // ServeHTTP is http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// SetOrigins replaces Options.Origins. Sessions that are open stay.
+func (s *Server) SetOrigins(patterns []string) { s.origins.Store(&patterns) }
 
 // Sessions returns the viewers.
 func (s *Server) Sessions() *session.Sessions { return s.sessions }

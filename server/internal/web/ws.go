@@ -40,7 +40,7 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	hj := &hijacker{ResponseWriter: w, own: connOf(r.Context())}
 	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
 		Subprotocols:   wire.Subprotocols(),
-		OriginPatterns: s.opts.Origins,
+		OriginPatterns: *s.origins.Load(),
 	})
 	if err != nil {
 		s.log.Debug("WebSocket refused", "remote", r.RemoteAddr, "error", err)

@@ -1,0 +1,163 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/framewire/framewire/server/internal/config"
+	"github.com/framewire/framewire/server/internal/events"
+	"github.com/framewire/framewire/server/internal/roster"
+	"github.com/framewire/framewire/server/internal/session"
+)
+
+// Reload says how the configuration is read again while the server runs.
+type Reload struct {
+	// File is the file that is watched, with the key files that it names.
+	File string
+	// Read returns the whole configuration, flags included, finished.
+	Read func() (config.Config, error)
+}
+
+// followConfig applies the configuration anew whenever its files change or a
+// signal asks for it, until ctx is done.
+func (s *server) followConfig(ctx context.Context) error {
+	if s.opts.Reload == nil {
+		return nil
+	}
+	asked := make(chan os.Signal, 1)
+	if reloadSignal != nil {
+		signal.Notify(asked, reloadSignal)
+		defer signal.Stop(asked)
+	}
+	changed := make(chan struct{})
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() {
+		err := config.Watch(ctx, s.configFiles, func() {
+			select {
+			case changed <- struct{}{}:
+			case <-ctx.Done():
+			}
+		})
+		if err != nil {
+			s.log.Warn("the configuration is read again on SIGHUP only", "error", err)
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-asked:
+		case <-changed:
+		}
+		s.reload()
+	}
+}
+
+// configFiles are the files on which the configuration depends.
+func (s *server) configFiles() []string {
+	files := []string{s.opts.Reload.File}
+	a := &s.config.Load().Auth
+	for _, file := range []string{a.SecretFile, a.KeyFile} {
+		if file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// reload reads the configuration and applies it, or goes on with what it has.
+func (s *server) reload() {
+	next, err := s.opts.Reload.Read()
+	if err == nil {
+		err = s.apply(&next)
+	}
+	s.metrics.ConfigurationRead(err == nil)
+	read := events.ConfigurationRead{}
+	if err != nil {
+		read.Error = err.Error()
+		s.log.Error("the configuration is refused; the server goes on with what it has", "error", err)
+	} else {
+		s.log.Info("the configuration was read again")
+	}
+	s.events.Emit(events.Event{Body: read})
+}
+
+// apply puts c in force as far as that goes without a restart. After an error
+// nothing has changed.
+func (s *server) apply(c *config.Config) error {
+	before := s.config.Load()
+	sources, err := s.parseSources(c)
+	if err != nil {
+		return err
+	}
+	// From here on nothing fails but single streams.
+	if err := s.useTokens(&c.Auth); err != nil {
+		return err
+	}
+	s.config.Store(c)
+	s.publishing.desk.SetRules(rules(c, s.opts.Config.Listen))
+	s.publishing.desk.SetLimits(c.Publish.MaxPublishers, c.Publish.MaxBitrate)
+	s.web.SetOrigins(c.Origins)
+	s.web.Sessions().SetLimits(limits(c))
+	s.applySources(before, c, sources)
+	if names := s.opts.Config.Static(c); len(names) > 0 {
+		s.log.Warn("some settings take a restart to change", "settings", strings.Join(names, "; "))
+	}
+	return nil
+}
+
+// parseSources makes the sources of all streams that c names.
+func (s *server) parseSources(c *config.Config) (map[string]roster.Source, error) {
+	sources := make(map[string]roster.Source, len(c.Streams))
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
+		src, err := s.parseSource(name, c.Streams[name].Source)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%w: streams.%s: %w", config.ErrInvalid, name, err))
+			continue
+		}
+		src.Configured = true
+		sources[name] = src
+	}
+	return sources, errors.Join(errs...)
+}
+
+// applySources adds, exchanges and removes streams. One whose source is the same
+// as before is left alone, and so are those that operators added.
+func (s *server) applySources(before, after *config.Config, sources map[string]roster.Source) {
+	for name := range before.Streams {
+		entry, there := s.roster.Get(name)
+		if _, stays := after.Streams[name]; stays || !there || !entry.Configured {
+			continue
+		}
+		if err := s.roster.Remove(name); err == nil {
+			s.log.Info("stream removed", "stream", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		err := s.roster.Replace(name, sources[name])
+		if errors.Is(err, roster.ErrUnknown) {
+			err = s.roster.Add(name, sources[name])
+		}
+		if err != nil {
+			s.log.Error("a stream of the configuration cannot be served", "stream", name, "error", err)
+		}
+	}
+}
+
+// limits are those that hold from one moment to the next.
+func limits(c *config.Config) session.Limits {
+	return session.Limits{
+		Sessions:           c.Limits.Viewers,
+		ViewersPerStream:   c.Limits.ViewersPerStream,
+		SessionsPerAddress: c.Limits.ViewersPerAddress,
+	}
+}
