@@ -64,6 +64,8 @@ export class Engine {
   #filler: Filler | undefined;
   #filling = false;
   #videoEnd: Seconds | undefined;
+  /** Why the MediaSource has to be made anew although that was just done. */
+  #broken: string | undefined;
   #wishes: Wishes = { sound: true, picture: true, live: true, playing: true, latency: 0, visible: true };
 
   constructor(profile: Profile, serverOffset: () => Millis | undefined, events: EngineEvents) {
@@ -187,7 +189,7 @@ export class Engine {
 
   /** The element failed. */
   mediaError(generation: number, message: string): void {
-    if (generation === this.#media.generation) this.rebuild(`media element: ${message}`);
+    if (generation === this.#media.generation) this.#broke(`media element: ${message}`);
   }
 
   /** Makes the MediaSource anew and shows the present picture in it, unless that was just done. */
@@ -195,6 +197,12 @@ export class Engine {
     if (!this.#pilot.mayRebuild()) return;
     this.#recovered("rebuild", cause);
     this.#renew();
+  }
+
+  /** The MediaSource is of no use any more: makes it anew, now or as soon as that may be done. */
+  #broke(cause: string): void {
+    this.#broken = cause;
+    this.rebuild(cause);
   }
 
   get #kinds(): readonly Kind[] {
@@ -225,6 +233,7 @@ export class Engine {
   #renew(): void {
     const time = this.#wishes.live ? undefined : this.playhead.time;
     this.#media.close();
+    this.#broken = undefined;
     this.#playing = new Map();
     this.#filling = false;
     this.#media = this.#attach(this.#media.generation + 1);
@@ -255,7 +264,7 @@ export class Engine {
       try {
         this.#media.declare(chosen);
       } catch (error) {
-        this.rebuild(`add source buffer: ${error}`);
+        this.#broke(`add source buffer: ${error}`);
         return false;
       }
     }
@@ -334,7 +343,7 @@ export class Engine {
       this.#recovered("trim", cause);
       track.retryAfterRemoving(operation, cut);
     } else {
-      this.rebuild(cause);
+      this.#broke(cause);
     }
   }
 
@@ -345,6 +354,7 @@ export class Engine {
   }
 
   #tick(): void {
+    if (this.#broken !== undefined) return this.rebuild(this.#broken);
     if (!this.#media.open) return;
     this.#pilot.tick();
     const { time } = this.playhead;

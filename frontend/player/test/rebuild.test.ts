@@ -1,0 +1,65 @@
+import { create } from "@bufbuild/protobuf";
+import { StreamStartedSchema, TrackKind } from "@framewire/schema/media";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { StreamStarted } from "../src/client/types.ts";
+import { Engine } from "../src/engine/engine.ts";
+import { profileOf } from "../src/engine/profile.ts";
+import type { Recovery } from "../src/status.ts";
+
+/** SourceBuffers that refuse what they are given, as often as this says. */
+let refusals = 0;
+
+class Buffer extends EventTarget {
+  readonly updating = false;
+  readonly buffered = { length: 0 };
+  mode = "";
+  appendBuffer(): void {
+    if (refusals-- > 0) throw new DOMException("damaged", "EncodingError");
+  }
+}
+
+class Source extends EventTarget {
+  static isTypeSupported = () => true;
+  readyState = "open";
+  addSourceBuffer = () => new Buffer();
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("MediaSource", Source);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("a MediaSource that breaks", () => {
+  it("is made anew as often as it takes, though not at once each time", () => {
+    const recoveries: Recovery[] = [];
+    let sources = 0;
+    const engine = new Engine(profileOf("Chrome"), () => 0, {
+      attach: ({ source }) => {
+        sources++;
+        setTimeout(() => source.dispatchEvent(new Event("sourceopen")));
+      },
+      recovery: (recovery) => recoveries.push(recovery),
+      seek: () => {},
+      rate: () => {},
+      soundFrom: () => {},
+      tracks: () => {},
+      gap: () => {},
+      starved: () => {},
+    });
+    const track = { id: 1, kind: TrackKind.VIDEO, timescale: 1000, mimeType: 'video/mp4; codecs="avc1.42c01e"' };
+    refusals = 3;
+    engine.started(
+      create(StreamStartedSchema, { stream: "demo", epoch: 1, tracks: [track] }) as unknown as StreamStarted,
+    );
+    vi.advanceTimersByTime(200);
+    expect(recoveries.map(({ action }) => action)).toEqual(["rebuild"]);
+    vi.advanceTimersByTime(30_000);
+    expect(sources, "MediaSources").toBe(4);
+    expect(recoveries.map(({ action }) => action)).toEqual(["rebuild", "rebuild", "rebuild"]);
+    engine.close();
+  });
+});
