@@ -113,7 +113,7 @@ func TestWatchEndsWithItsToken(t *testing.T) {
 	s := serve(t)
 	// Tokens tell whole seconds, and clocks may differ a little: see auth.
 	token, verifier := signed(t, auth.Claims{
-		RegisteredClaims: jwt.RegisteredClaims{ExpiresAt: jwt.NewNumericDate(time.Now().Add(2 * time.Second))},
+		RegisteredClaims: jwt.RegisteredClaims{ExpiresAt: jwt.NewNumericDate(time.Now().Add(4 * time.Second))},
 		Actions:          []auth.Action{auth.Admin},
 	})
 	s.access.Store(&admin.Access{Verifier: verifier})

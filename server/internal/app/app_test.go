@@ -307,7 +307,7 @@ func TestTokensOpenStreams(t *testing.T) {
 
 func TestSessionEndsWithItsTokenUnlessRenewed(t *testing.T) {
 	s := start(t, fmt.Sprintf("streams: {cam: {source: 'demo:'}}\nauth: {secret_file: %q}\n", secretFile(t)))
-	short := token(t, 2*time.Second, nil)
+	short := token(t, 4*time.Second, nil)
 	ends, stays := s.must(client.Options{Token: short}, "?stream=cam"), s.must(client.Options{Token: short}, "?stream=cam")
 	refresh := func(v *client.Session, token string) error {
 		_, err := v.Do(s.ctx, &framewirev1.Command{Body: &framewirev1.Command_RefreshToken{RefreshToken: &framewirev1.RefreshToken{Token: token}}})
