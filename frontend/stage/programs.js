@@ -136,9 +136,10 @@ function executable() {
 /**
  * Starts Chromium, headless.
  *
- * @param {{ autoplay?: boolean }} [options] autoplay lets pages play sound without a click.
+ * @param {{ autoplay?: boolean, devices?: boolean }} [options] autoplay lets pages play sound without a click;
+ *   devices gives them a camera and a microphone that are not real, without asking anybody.
  */
-export function startBrowser({ autoplay = true } = {}) {
+export function startBrowser({ autoplay = true, devices = false } = {}) {
   return chromium.launch({
     executablePath: executable(),
     args: [
@@ -149,6 +150,7 @@ export function startBrowser({ autoplay = true } = {}) {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...(devices ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] : []),
       ...(autoplay ? ["--autoplay-policy=no-user-gesture-required"] : []),
     ],
   });

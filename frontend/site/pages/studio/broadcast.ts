@@ -12,6 +12,8 @@ const AUDIO = 2;
 /** WebCodecs counts microseconds. */
 const TIMESCALE = 1_000_000;
 const LOOK_MS = 200;
+/** Looks over which what is told is averaged: one second. */
+const TOLD_LOOKS = 5;
 /** How long the first track waits for the other to be known. */
 const TRACKS_WAIT_MS = 1_000;
 
@@ -37,7 +39,7 @@ export class Broadcast {
   #bytes = 0;
   #frames = 0;
   #dropped = 0;
-  #lookedAt = now();
+  readonly #looks = [{ at: now(), bytes: 0, frames: 0 }];
 
   constructor(start: StartMessage, tell: (message: FromWorker) => void) {
     this.#tell = tell;
@@ -174,8 +176,10 @@ export class Broadcast {
   /** Adapts the rate and tells how it goes. */
   #look(): void {
     const at = now();
-    const seconds = (at - this.#lookedAt) / 1000;
-    this.#lookedAt = at;
+    const before = this.#looks[0] ?? { at, bytes: 0, frames: 0 };
+    this.#looks.push({ at, bytes: this.#bytes, frames: this.#frames });
+    if (this.#looks.length > TOLD_LOOKS) this.#looks.shift();
+    const seconds = (at - before.at) / 1000;
     const target = this.#rate.target;
     const backlog = (this.#publisher.backlog * 8 * 1000) / target;
     // What the server said a while ago does not count any more.
@@ -187,17 +191,15 @@ export class Broadcast {
     const config = this.#pictures.config;
     this.#tell({
       type: "stats",
-      bitrate: (this.#bytes * 8) / seconds,
+      bitrate: ((this.#bytes - before.bytes) * 8) / seconds,
       target: this.#rate.target,
-      frameRate: this.#frames / seconds,
+      frameRate: (this.#frames - before.frames) / seconds,
       width: config?.width ?? 0,
       height: config?.height ?? 0,
       codec: this.#tracks.get(VIDEO)?.codec ?? "",
       dropped: this.#dropped + this.#pictures.dropped,
       backlog,
     });
-    this.#bytes = 0;
-    this.#frames = 0;
   }
 }
 

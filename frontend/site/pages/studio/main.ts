@@ -208,6 +208,7 @@ function hear(message: FromWorker, stream: StreamName): void {
       byId("share", HTMLDivElement).hidden = true;
       if (state?.phase !== "ended") showState(undefined);
       showForm();
+      if (state?.phase === "ended" && state.reason === "bad_key") keyField.focus();
       return;
     default:
       message satisfies never;
@@ -222,7 +223,6 @@ function showState(next: PublishState | undefined): void {
   setText(element, badge);
   if (text || next?.phase === "live") show("notice", text);
   if (next?.phase === "live" && !liveSince) liveSince = performance.now();
-  if (next?.phase === "ended" && next.reason === "bad_key") keyField.focus();
   showForm();
 }
 

@@ -1,0 +1,197 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
+import { KeyframeWatch } from "./harness/keyframes.ts";
+import { brokenConnection, holds, type Stage } from "./harness/stage.ts";
+import { until } from "./harness/until.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const key = "a-key-for-tests";
+
+let open: Awaited<ReturnType<typeof serve>>;
+let locked: Awaited<ReturnType<typeof serve>>;
+let browser: Browser;
+const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
+
+beforeAll(async () => {
+  [open, locked] = await Promise.all([serve([]), serve(["--publish-key", key])]);
+  browser = await startBrowser({ devices: true });
+});
+afterAll(async () => {
+  await browser?.close();
+  await stopAll();
+});
+
+let streams = 0;
+
+/** The studio with the fake camera on, and a stream name of its own. Devices need a secure context: localhost. */
+async function studio(stage: Stage, address: string): Promise<{ page: Page; stream: string }> {
+  const stream = `studio-${++streams}`;
+  const page = await stage.open(`http://${local(address)}/studio?stream=${stream}`);
+  await page.selectOption("#height", "360");
+  // Where devices are allowed, the camera comes on by itself, and the button goes.
+  await page.locator("#use-camera").dispatchEvent("click");
+  await page.waitForFunction(() => (document.querySelector("#picture") as HTMLVideoElement).videoHeight === 360);
+  return { page, stream };
+}
+
+const local = (address: string) => address.replace("127.0.0.1", "localhost");
+const badge = (page: Page) => page.locator("#badge").textContent();
+const notice = (page: Page) => page.locator("#notice").textContent();
+
+async function goLive(page: Page): Promise<void> {
+  await page.click("#go");
+  await isLive(page);
+}
+
+async function isLive(page: Page): Promise<void> {
+  try {
+    await until("the studio is live", async () => (await badge(page)) === "LIVE");
+  } catch (error) {
+    throw new Error(`${error}; it says ${await badge(page)}: ${await notice(page)}`);
+  }
+}
+
+describe("the studio", () => {
+  it("publishes camera and microphone, which another page plays with picture and sound", async (stage) => {
+    const { page, stream } = await studio(stage, open.address);
+    await goLive(page);
+    const player = await stage.embed(open.address, stream, "?muted=0");
+    await player.plays(30);
+    await player.sounds();
+    const size = await player.do(({ media }) => ({
+      width: media.nativeEl.videoWidth,
+      height: media.nativeEl.videoHeight,
+    }));
+    expect(size).toEqual({ width: 640, height: 360 });
+    await until("the studio counts the viewer", async () => (await page.locator("#viewers").textContent()) === "1");
+    await until("the studio tells the latency at the viewer", async () =>
+      /^\d+ ms$/.test((await page.locator("#latency").textContent()) ?? ""),
+    );
+    await page.click("#go");
+    await player.reaches("waiting");
+    expect(await badge(page)).toBe("Preview");
+  });
+
+  it("says what to do where the key is missing or wrong, and goes live with the right one", async (stage) => {
+    const { page, stream } = await studio(stage, locked.address);
+    for (const wrong of ["", "guess"]) {
+      await page.fill("#key", wrong);
+      await page.click("#go");
+      await until("the refusal is shown", async () => (await notice(page))?.includes("stream key is missing or wrong"));
+      expect(await badge(page)).toBe("Ended");
+      await until("the form can be used again", () => page.locator("#key").isEnabled());
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("key");
+    }
+    await page.fill("#key", key);
+    await goLive(page);
+    expect(await page.locator("#notice").isVisible()).toBe(false);
+    const player = await stage.embed(locked.address, stream);
+    await player.plays();
+  });
+
+  it("comes back by itself when its connection breaks, and viewers go on without another", async (stage) => {
+    stage.allow(brokenConnection);
+    const network = stage.closes(await startNetwork(open.address));
+    const { page, stream } = await studio(stage, network.address);
+    await goLive(page);
+    const player = await stage.embed(open.address, stream);
+    await player.plays();
+    await network.cut();
+    await until("the studio says that it reconnects", async () => (await badge(page)) !== "LIVE");
+    await isLive(page);
+    await player.plays();
+    expect((await player.stats())?.reconnects ?? 0, "connections of the viewer").toBe(0);
+  });
+
+  it("sends a keyframe when a viewer needs one", async (stage) => {
+    const { page, stream } = await studio(stage, open.address);
+    await goLive(page);
+    const watch = await KeyframeWatch.open(page, stream);
+    // The studio sends one every two seconds by itself: ask for more than that.
+    await watch.asks(6, 500);
+    expect(await watch.shortest(), "milliseconds between two keyframes").toBeLessThan(1_500);
+  });
+
+  it("shows in a monitor what viewers see, without sound", async (stage) => {
+    const { page } = await studio(stage, open.address);
+    await goLive(page);
+    await page.click("#monitor");
+    const { Player } = await import("./harness/player.ts");
+    const player = new Player(page);
+    await page.waitForFunction(() => customElements.get("framewire-player"));
+    await player.plays();
+    expect(await player.do((element) => element.muted)).toBe(true);
+  });
+
+  it("keeps going when the picture changes its size", async (stage) => {
+    const { page, stream } = await studio(stage, open.address);
+    await goLive(page);
+    const player = await stage.embed(open.address, stream);
+    await player.plays();
+    await page.selectOption("#height", "480");
+    await until("the viewer sees the new size", () => player.do(({ media }) => media.nativeEl.videoHeight === 480));
+    await player.plays();
+  });
+
+  it("tells what is missing where WebCodecs is", async (stage) => {
+    const page = await stage.open(`http://${local(open.address)}/studio`, {
+      init: () => Object.defineProperty(globalThis, "VideoEncoder", { value: undefined }),
+    });
+    expect(await page.locator("#missing").textContent()).toContain("WebCodecs");
+    expect(await page.locator("#go").isDisabled()).toBe(true);
+  });
+
+  it("tells that a secure context is missing", async (stage) => {
+    const page = await stage.open(`http://${local(open.address)}/studio`, {
+      init: () => Object.defineProperty(globalThis, "isSecureContext", { value: false }),
+    });
+    expect(await page.locator("#missing").textContent()).toContain("HTTPS");
+  });
+
+  it("tells that the camera was not allowed", async (stage) => {
+    const page = await stage.open(`http://${local(open.address)}/studio`, {
+      init: () => {
+        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotAllowedError"));
+      },
+    });
+    await page.click("#use-camera");
+    await until("the refusal is shown", async () => (await notice(page))?.includes("may not use the camera"));
+  });
+
+  it("has no fault that axe finds, in light and dark, idle and live", async (stage) => {
+    const { page } = await studio(stage, open.address);
+    const check = async () => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        // Without motion, or colours are looked at that are still changing.
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        const faults = await page.evaluate(async () => {
+          const { violations } = await (globalThis as unknown as Axe).axe.run();
+          return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+        });
+        expect(faults, colorScheme).toEqual([]);
+      }
+    };
+    await page.evaluate(axe);
+    await check();
+    await goLive(page);
+    await check();
+  });
+});
+
+describe("what a page may ask for", () => {
+  it("is a camera in the studio alone", async () => {
+    const policy = async (path: string) =>
+      (await fetch(`http://${open.address}${path}`)).headers.get("permissions-policy") ?? "";
+    expect(await policy("/studio")).toContain("camera=(self)");
+    for (const path of ["/", "/watch/demo", "/embed/demo"]) expect(await policy(path)).toContain("camera=()");
+  });
+});
+
+interface Axe {
+  readonly axe: {
+    run(): Promise<{ violations: readonly { id: string; nodes: readonly { html: string }[] }[] }>;
+  };
+}
