@@ -16,6 +16,10 @@ const (
 	// once and forgotten.
 	pollBuffer = 128 << 10
 	pollEvents = 256
+	// epollET reports what comes once (EPOLLET, whose constant in syscall does not
+	// fit the field): otherwise each report would be checked again at the next
+	// wait.
+	epollET = 1 << 31
 	// pollWait is how soon a poller notices that it is to stop.
 	pollWait = 100 * time.Millisecond
 )
@@ -73,7 +77,7 @@ func (p *poller) add(v *viewer, conn net.Conn, early []byte) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns[int32(fd)] = v
-	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP, Fd: int32(fd)}
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET, Fd: int32(fd)}
 	if err := syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
 		delete(p.conns, int32(fd))
 		_ = syscall.Close(fd)
@@ -100,27 +104,38 @@ func (p *poller) loop() {
 		}
 		p.mu.Unlock()
 		for i := range n {
-			p.read(int(events[i].Fd), ready[i], buffer)
+			if ready[i] != nil {
+				p.read(int(events[i].Fd), ready[i], buffer, events[i].Events&^syscall.EPOLLIN != 0)
+			}
 		}
 	}
 }
 
-func (p *poller) read(fd int, v *viewer, buffer []byte) {
-	n, err := syscall.Read(fd, buffer)
-	switch {
-	case n > 0:
-		err = p.shard.take(v, buffer[:n])
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
-		return
-	case err == nil:
-		err = io.EOF
-	}
-	if err != nil {
-		p.shard.finish(v, err)
-		p.mu.Lock()
-		delete(p.conns, int32(fd))
-		p.mu.Unlock()
-		_ = syscall.Close(fd)
+// read takes all that has come, and with ending set what comes up to the end.
+func (p *poller) read(fd int, v *viewer, buffer []byte, ending bool) {
+	for {
+		n, err := syscall.Read(fd, buffer)
+		switch {
+		case n > 0:
+			err = p.shard.take(v, buffer[:n])
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			return
+		case err == nil:
+			err = io.EOF
+		}
+		if err != nil {
+			p.shard.finish(v, err)
+			p.mu.Lock()
+			delete(p.conns, int32(fd))
+			p.mu.Unlock()
+			_ = syscall.Close(fd)
+			return
+		}
+		if n < len(buffer) && !ending {
+			return // what comes from now on is reported
+		}
 	}
 }
 
