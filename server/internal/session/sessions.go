@@ -78,9 +78,9 @@ func (s *Sessions) Serve(conn Conn, peer Peer) wire.GoodbyeReason {
 	v := newViewer(s, conn, peer)
 	s.add(v)
 	defer s.remove(v)
-	s.log.Debug("session opened", "session", v.id, "address", peer.Address, "subprotocol", peer.Encoding)
+	s.log.Debug("session opened", "session", v.id, "remote", peer.Address, "subprotocol", peer.Encoding)
 	reason := v.run()
-	s.log.Debug("session ended", "session", v.id, "reason", reason, "after", time.Since(v.opened))
+	s.log.Debug("session ended", "session", v.id, "remote", peer.Address, "reason", reason, "after", time.Since(v.opened))
 	return reason
 }
 

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/framewire/framewire/server/client"
+	"github.com/framewire/framewire/server/internal/app"
+	"github.com/framewire/framewire/server/internal/config"
+)
+
+// TestMain lets tests run the program: the test binary itself, told so by the
+// environment.
+func TestMain(m *testing.M) {
+	if os.Getenv("FRAMEWIRE_TEST_PROGRAM") == "1" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// framewire runs the program to its end.
+func framewire(t *testing.T, env []string, args ...string) (out, complaint string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, os.Args[0], args...)
+	c.Env = append(append(os.Environ(), "FRAMEWIRE_TEST_PROGRAM=1"), env...)
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	err := c.Run()
+	if c.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return stdout.String(), stderr.String(), c.ProcessState.ExitCode()
+}
+
+// serving starts a server that asks for tokens, and returns its address and how
+// to get a token.
+func serving(t *testing.T) (addr string, token func(args ...string) string) {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("a secret of at least thirty-two bytes\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.Listen = "127.0.0.1:0"
+	c.Publish.RTMP, c.Publish.WebRTC = config.Off, config.Off
+	c.Auth.SecretFile = secret
+	if err := c.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ready, done := make(chan net.Addr, 1), make(chan error, 1)
+	go func() {
+		done <- app.Serve(ctx, app.Options{Config: c, Version: "1.2.3", Log: slog.New(slog.DiscardHandler), Ready: func(a net.Addr) { ready <- a }})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case a := <-ready:
+		addr = a.String()
+	case err := <-done:
+		t.Fatal(err)
+	}
+	return addr, func(args ...string) string {
+		t.Helper()
+		out, complaint, code := framewire(t, nil, append([]string{"token", "--secret-file", secret}, args...)...)
+		if code != 0 {
+			t.Fatal(complaint)
+		}
+		return strings.TrimSpace(out)
+	}
+}
+
+func TestCtlSteersAServer(t *testing.T) {
+	addr, token := serving(t)
+	env := []string{"FRAMEWIRE_URL=http://" + addr}
+	if _, complaint, code := framewire(t, env, "ctl", "streams"); code != exitFailure || !strings.Contains(complaint, "framewire token") {
+		t.Errorf("without token: %d %s", code, complaint)
+	}
+	env = append(env, "FRAMEWIRE_TOKEN="+token("--actions", "admin", "--subject", "ann"))
+	viewer, err := client.Dial(t.Context(), "ws://"+addr+"/ws?stream=demo", client.Options{
+		Name: "tester\x1b[31m", Token: token("--streams", "demo", "--address", "127.0.0.0/8"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = viewer.Close() }()
+	id := viewer.Welcome().GetSessionId()
+
+	for _, c := range []struct {
+		args []string
+		want []string // parts of what is printed
+	}{
+		{[]string{"info"}, []string{"1.2.3", "sessions     1"}},
+		{[]string{"streams"}, []string{"STREAM", "demo", "demo:"}},
+		{[]string{"sessions"}, []string{id, "tester[31m", "127.0.0.1:"}},
+		{[]string{"sessions", "none"}, []string{"SESSION"}},
+		{[]string{"add", "cam/1", "demo:"}, []string{"added cam/1"}},
+		{[]string{"restart", "cam/1"}, []string{"restarting cam/1"}},
+		{[]string{"remove", "cam/1"}, []string{"removed cam/1"}},
+		{[]string{"publishers"}, []string{"PROTOCOL"}},
+		{[]string{"directive", "--session", id, "--wait", "100ms", "volume", "0.5"}, []string{id + " no answer"}},
+		{[]string{"directive", "--stream", "demo", "--wait", "100ms", "--json", "notice", "Hi"}, nil},
+		{[]string{"kick", id, "--message", "Bye"}, []string{"ended " + id}},
+	} {
+		out, complaint, code := framewire(t, env, append([]string{"ctl"}, c.args...)...)
+		if code != 0 {
+			t.Errorf("%q: %d %s", c.args, code, complaint)
+		}
+		for _, part := range c.want {
+			if !strings.Contains(out, part) {
+				t.Errorf("%q prints %q, want %q in it", c.args, out, part)
+			}
+		}
+		if strings.Contains(out, "\x1b") {
+			t.Errorf("%q lets a client steer the terminal: %q", c.args, out)
+		}
+	}
+	for _, args := range [][]string{
+		{"kick", "none"}, {"restart", "none"}, {"add", "x", "exec:ls"}, {"directive", "--all", "volume"}, {"directive", "--all", "pause", "now"},
+	} {
+		if out, complaint, code := framewire(t, env, append([]string{"ctl"}, args...)...); code == 0 || complaint == "" {
+			t.Errorf("%q succeeds: %s", args, out)
+		}
+	}
+	for _, what := range []string{"streams", "sessions", "publishers", "info"} {
+		out, complaint, _ := framewire(t, env, "ctl", "--json", what)
+		var any map[string]any
+		if err := json.Unmarshal([]byte(out), &any); err != nil {
+			t.Errorf("%s: %q %s: %v", what, out, complaint, err)
+		}
+	}
+}
+
+func TestTokensAreChecked(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"--secret-file", secret}, {}, {"--secret-file", "/none"},
+	} {
+		if out, _, code := framewire(t, nil, append([]string{"token"}, args...)...); code == 0 {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+}
+
+func TestCheckConfigFindsMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"streams: {a: {source: 'demo:'}}":                "",
+		"streams: {a: {source: 'what:'}}":                "streams.a",
+		"lisen: x":                                       "lisen",
+		"streams: {a: {source: 'demo:'}}\nwindow: 0s":    "window",
+		"auth: {secret_file: /none}":                     "auth",
+		"streams: {a: {source: 'demo:'}}\nlisten: :80\n": "",
+	} {
+		file := filepath.Join(t.TempDir(), "framewire.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, complaint, code := framewire(t, nil, "check-config", file)
+		switch {
+		case want == "" && (code != 0 || !strings.Contains(out, "is fine")):
+			t.Errorf("%q: %d %s", text, code, complaint)
+		case want != "" && (code == 0 || !strings.Contains(complaint, want) || !strings.Contains(complaint, file)):
+			t.Errorf("%q: %d %s", text, code, complaint)
+		}
+	}
+}
