@@ -1,4 +1,4 @@
-// Package client plays and commands streams of a Framewire server.
+// Package client plays, commands and publishes streams of a Framewire server.
 //
 // A Session is one WebSocket. Receive yields what the server sends, in order;
 // the commands may be called from any goroutine meanwhile, and return when the
@@ -13,4 +13,10 @@
 // Whoever does not Receive is not sent to: after a few megabytes the server
 // finds the client too slow, thins out the stream and ends the session. Answers
 // to commands then wait behind what was not received.
+//
+// Publish puts a stream on the server, over the same session:
+//
+//	p, err := s.Publish(ctx, &framewirev1.PublishStart{Stream: "cam", Tracks: tracks})
+//	...
+//	err = p.Write(ctx, sample)
 package client
