@@ -17,7 +17,7 @@ const proxied = [
   "/files",
   "/publish",
   "/whip",
-  "/admin",
+  "/framewire.v1.AdminService",
   "/metrics",
   "/healthz",
   "/readyz",
@@ -32,7 +32,8 @@ function routes(): Plugin {
       middlewares.use((request, _response, next) => {
         const page = /^\/(watch|embed)\//.exec(request.url ?? "")?.[1];
         if (page) request.url = `/${page}.html`;
-        if (/^\/studio(?:[/?]|$)/.test(request.url ?? "")) request.url = "/studio.html";
+        const alone = /^\/(studio|admin)(?:[/?]|$)/.exec(request.url ?? "")?.[1];
+        if (alone) request.url = `/${alone}.html`;
         if (request.url?.startsWith("/player.js")) request.url = `/@fs${at("player/src/bundle.ts")}`;
         next();
       });
@@ -99,7 +100,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: ["index", "watch", "embed", "studio"].map((page) => at(`site/${page}.html`)),
+      input: ["index", "watch", "embed", "studio", "admin"].map((page) => at(`site/${page}.html`)),
       // One small file for all that pages share, in place of one for each module.
       output: { codeSplitting: { groups: [{ name: "shared", test: /site\/lib\// }] } },
     },

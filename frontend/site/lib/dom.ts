@@ -34,10 +34,16 @@ const ICONS = {
   eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 15a3 3 0 100-6 3 3 0 000 6z",
   film: "M4 5h16v14H4zM8 5v14M16 5v14M4 12h16M4 8.5h4M4 15.5h4M16 8.5h4M16 15.5h4",
   camera: "M3 7h12v10H3zM15 11l6-3.5v9L15 13",
+  key: "M8 16a4 4 0 100-8 4 4 0 000 8zM12 12h9.5v4M17.5 12v3",
+  kick: "M10 4H5v16h5M14 8l5 4-5 4M19 12H9",
   offline: "M2.5 12h5l1.5-3.5M21.5 12h-3.5l-1.5 4M4 4l16 16",
   open: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
   pulse: "M3 12h4l2.5-6 4 12L16 10l1.5 2H21",
+  plus: "M12 5v14M5 12h14",
+  restart: "M4.5 12a7.5 7.5 0 112.2 5.3M4 20v-4.5h4.5",
+  send: "M20.5 3.5L3 10.5l7 3 3 7zM10 13.5l10.5-10",
   terminal: "M4 6l6 6-6 6M12 18h8",
+  trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
 } as const;
 
 /** Makes an icon for decoration; the text beside it, or aria-label, says what it means. */

@@ -17,6 +17,14 @@ export interface Stream {
   readonly facts: readonly string[];
 }
 
+/** What is said of a track, whichever code read it. */
+export interface TrackFacts {
+  readonly codec: string;
+  readonly details:
+    | { readonly case: "video"; readonly value: { width: number; height: number; frameRate: number } }
+    | { readonly case: "audio" | undefined; readonly value?: unknown };
+}
+
 /** Whether what a page shows of the server is true. */
 export type Link = "connecting" | "open" | "lost";
 
@@ -72,15 +80,15 @@ export function summarize(infos: readonly StreamInfo[]): readonly Stream[] {
     const status = STATUSES[info.status];
     if (name === undefined || status === undefined) continue;
     const { viewers, bitrateBps: bitrate } = info;
-    streams.push({ name, status, since: info.sinceUnixUs / 1000, viewers, bitrate, facts: factsOf(info) });
+    streams.push({ name, status, since: info.sinceUnixUs / 1000, viewers, bitrate, facts: factsOf(info.tracks) });
   }
   return streams.sort((a, b) => ORDER[a.status] - ORDER[b.status] || (a.name < b.name ? -1 : 1));
 }
 
 /** "1280×720", "30 fps", "H.264 + AAC": the first track of a kind stands for its alternatives. */
-function factsOf(info: StreamInfo): readonly string[] {
-  const video = info.tracks.find(({ details }) => details.case === "video");
-  const audio = info.tracks.find(({ details }) => details.case === "audio");
+export function factsOf(tracks: readonly TrackFacts[]): readonly string[] {
+  const video = tracks.find(({ details }) => details.case === "video");
+  const audio = tracks.find(({ details }) => details.case === "audio");
   const facts: string[] = [];
   if (video?.details.case === "video") {
     const { width, height, frameRate } = video.details.value;

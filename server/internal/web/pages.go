@@ -131,6 +131,11 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 	"font-src 'self'; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; " +
 	"manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "
 
+// consolePolicy is the whole one of the operator's console, which shows no video
+// and nothing of other origins, and is never framed.
+const consolePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 // Permissions-Policy: only the studio may ask for a camera, a microphone or the
 // screen, and nothing that it frames.
 const (
@@ -146,7 +151,9 @@ func (s *Server) html(w http.ResponseWriter, r *http.Request, name, ancestors st
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", policy+ancestors)
+	if h.Get("Content-Security-Policy") == "" {
+		h.Set("Content-Security-Policy", policy+ancestors)
+	}
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 	h.Set("Cache-Control", cacheChecked)
 	if h.Get("Permissions-Policy") == "" {
@@ -170,6 +177,13 @@ func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serveStudio(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Permissions-Policy", studioDevices)
 	s.html(w, r, "studio.html", "'none'")
+}
+
+// serveConsole answers with the operator's console. Everybody may load the page;
+// what it shows it asks of the operator's service, which asks for a token.
+func (s *Server) serveConsole(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", consolePolicy)
+	s.html(w, r, "admin.html", "'none'")
 }
 
 func (s *Server) serveEmbed(w http.ResponseWriter, r *http.Request) {

@@ -16,6 +16,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /watch/{stream...}", s.serveWatch)
 	s.mux.HandleFunc("GET /embed/{stream...}", s.serveEmbed)
 	s.mux.HandleFunc("GET /studio", s.serveStudio)
+	s.mux.HandleFunc("GET /admin", s.serveConsole)
 	s.mux.HandleFunc("GET /player.js", s.servePlayer)
 	s.mux.HandleFunc("GET /assets/{name...}", s.serveAsset)
 	s.mux.HandleFunc("GET /ws", s.serveProtocol)
