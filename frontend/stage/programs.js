@@ -151,7 +151,7 @@ export function startBrowser({ autoplay = true, devices = false } = {}) {
       "--disable-component-update",
       "--disable-sync",
       ...(devices ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] : []),
-      ...(autoplay ? ["--autoplay-policy=no-user-gesture-required"] : []),
+      `--autoplay-policy=${autoplay ? "no-user-gesture-required" : "document-user-activation-required"}`,
     ],
   });
 }
