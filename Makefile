@@ -38,7 +38,7 @@ SCHEMA := $(call list,proto) buf.yaml buf.gen.yaml go.mod scripts/protodoc.mjs f
 help: ## List the targets
 	@echo 'Framewire: live video to any web page over one WebSocket.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'First time here? make run, then open http://$(LISTEN)'
 
@@ -132,6 +132,12 @@ bench: build ## Measure glass-to-glass latency in Chromium (BENCH='--case av --s
 	go build -o bin/benchclock ./server/cmd/benchclock
 	go build -o bin/badnet ./server/cmd/badnet
 	cd frontend && npm run --silent bench -- --json ../bench-results/glass-to-glass.json $(BENCH)
+
+.PHONY: bench-fanout
+bench-fanout: build ## Measure what viewers cost the server, beside the floor (FANOUT='--rounds 3 --scale 0.5')
+	@scripts/need ffmpeg
+	go test -run '^$$' -bench 'Follow|Step|Send|Publish' -benchmem ./server/internal/session ./server/internal/web ./server/internal/hub
+	$(BIN) bench fanout $(FANOUT)
 
 .PHONY: clean
 clean: ## Remove what was built (not frontend/node_modules)

@@ -184,7 +184,7 @@ func (f *fanout) cost(ctx context.Context, r *fanoutRow) error {
 	}
 	share := median(server) / median(floor)
 	r.Bar = fmt.Sprintf("<= %.2f x floor", barFloorShare)
-	r.Value = fmt.Sprintf("%.2f CPU s/GB = %.2f x floor; delay %s", median(server), share, delay)
+	r.Value = fmt.Sprintf("%d viewers: %.2f CPU s/GB = %.2f x floor; delay %s", f.viewers(500), median(server), share, delay)
 	r.Floor = fmt.Sprintf("%.2f CPU s/GB", median(floor))
 	r.Met = share <= barFloorShare
 	return nil

@@ -9,5 +9,6 @@
 //
 // The cost of a viewer is its system calls. The library under a session writes
 // each WebSocket message by itself; Conn holds what it writes until the session
-// has no more to say, and then sends all of it at once.
+// has no more to say, and then sends all of it at once. Messages pass the library
+// by where they can (see direct).
 package web
