@@ -55,6 +55,9 @@ func TestNothingConfiguredServesTheDemo(t *testing.T) {
 func TestMistakesAreNamed(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"lisen: :80", "lisen"},
+		{"lisen: :80", "did you mean listen?"},
+		{"window: 1m\npublish: {max_publisher: 3}", "[2:"},
+		{"publish: {max_publisher: 3}", "did you mean max_publishers?"},
 		{"listen: [1", "[1:"},
 		{"window: 30", "30"},
 		{"window: 0s", "window"},
