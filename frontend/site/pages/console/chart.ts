@@ -118,7 +118,7 @@ export class Chart {
         y: { range: (_, __, most) => [0, Math.max(atLeast, (most ?? 0) * 1.1)] },
       },
       axes: [
-        { ...axis, size: 24, gap: 4, grid: { show: false }, space: 64, values: (_, times) => times.map(minute) },
+        { ...axis, size: 24, gap: 4, grid: { show: false }, space: 48, values: (_, times) => times.map(minute) },
         {
           ...axis,
           ...{

@@ -48,7 +48,7 @@ export function openDirective(api: Api, target: Target, known: () => Snapshot | 
   });
 
   openForm({
-    title: "Direct players",
+    title: "Control players",
     body: [
       field("To", to.element),
       h("fieldset", { class: "choices" }, h("legend", {}, "What to do"), ...options),

@@ -89,7 +89,7 @@ function statusLine(status: StreamStatus, message: string): Line {
     case StreamStatus.STARTING:
       return { topic, tone: message ? "warn" : "plain", text: `Starting${rest}` };
     case StreamStatus.OFFLINE:
-      return { topic, tone: "warn", text: `Offline${rest}` };
+      return { topic, tone: message ? "warn" : "plain", text: `Offline${rest}` };
     case StreamStatus.UNSPECIFIED:
       return { topic, tone: "plain", text: `Removed${rest}` };
     default:

@@ -50,9 +50,9 @@ byId("events", HTMLElement).append(log.element);
 const add = byId("add", HTMLButtonElement);
 add.append(icon("plus"), "Add a source");
 add.addEventListener("click", () => actions.addStream());
-const directAll = byId("direct-all", HTMLButtonElement);
-directAll.append(icon("send"), "Direct all");
-directAll.addEventListener("click", () => actions.direct({ kind: "all" }));
+const controlAll = byId("control-all", HTMLButtonElement);
+controlAll.append(icon("send"), "Control all");
+controlAll.addEventListener("click", () => actions.direct({ kind: "all" }));
 forget.addEventListener("click", () => {
   token.forget();
   location.reload();
@@ -91,7 +91,7 @@ function show(snapshot: Snapshot): void {
   setText(byId("streams-count", HTMLSpanElement), formatCount(server.streams));
   setText(byId("viewers-count", HTMLSpanElement), formatCount(server.sessions));
   setText(byId("publishers-count", HTMLSpanElement), formatCount(server.publishers));
-  directAll.disabled = server.sessions === 0;
+  controlAll.disabled = server.sessions === 0;
   const latency = charts.latency;
   document.title = `${formatCount(server.sessions)} watching · Console · Framewire`;
   setText(

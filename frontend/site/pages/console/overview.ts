@@ -35,7 +35,12 @@ export class Charts {
       lines: [{ label: "Bandwidth", colour: "--good" }],
     });
     const latency = new Chart({
-      ...{ title: "Latency", atLeast: 500, format: formatMs, formatAxis: formatMs },
+      ...{
+        title: "Latency",
+        atLeast: 500,
+        format: formatMs,
+        formatAxis: (value) => (value === 0 ? "0" : formatMs(value)),
+      },
       lines: [
         { label: "p50", colour: "--accent" },
         { label: "p95", colour: "--warn" },
@@ -78,7 +83,11 @@ export class Charts {
 
   #makeSpans(container: HTMLElement): void {
     const buttons = SPANS.map(({ label, seconds }) => {
-      const button = h("button", { type: "button", class: "chip", "aria-pressed": seconds === this.#span }, label);
+      const button = h(
+        "button",
+        { type: "button", class: "chip", "aria-pressed": String(seconds === this.#span) },
+        label,
+      );
       button.addEventListener("click", () => {
         this.#span = seconds;
         for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
@@ -86,8 +95,6 @@ export class Charts {
       });
       return button;
     });
-    for (const button of buttons)
-      if (!button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", "false");
     container.append(...buttons);
   }
 }

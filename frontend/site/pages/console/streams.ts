@@ -70,22 +70,22 @@ const columns: readonly Column<StreamRow>[] = [
     ...{ id: "held", label: "Held", numeric: true },
     order: ({ stream }) => stream.ringMs,
     cell: textCell(
-      ({ stream }) => formatMs(stream.ringMs),
-      ({ stream }) => formatBytes(stream.ringBytes),
+      ({ stream }) => (stream.ringMs > 0 ? formatMs(stream.ringMs) : "–"),
+      ({ stream }) => (stream.ringBytes > 0n ? formatBytes(stream.ringBytes) : ""),
     ),
   },
 ];
 
 function nameCell(cell: HTMLTableCellElement, current: () => StreamRow) {
   const name = current().name;
-  const facts = h("small");
+  const facts = h("small", { class: "nowrap" });
   cell.append(h("a", { class: "name", href: watchPath(name as StreamName), title: name }, name), facts);
   return ({ stream }: StreamRow) => setText(facts, factsOf(stream.info?.tracks ?? []).join(" · "));
 }
 
 function statusCell(cell: HTMLTableCellElement) {
   const badge = h("span", { class: "badge" });
-  const since = h("small");
+  const since = h("small", { class: "nowrap" });
   cell.append(badge, since);
   return ({ stream: { info }, now }: StreamRow) => {
     const status = info?.status ?? StreamStatus.UNSPECIFIED;
@@ -129,12 +129,12 @@ function actionsColumn(actions: Actions): Column<StreamRow> {
       const { name } = current();
       const restart = act("restart", "Restart", (button) => actions.restartSource(name, button));
       const keyframe = act("key", "Keyframe", (button) => actions.requestKeyframe(name, button));
-      const send = act("send", "Direct", () => actions.direct({ kind: "stream", stream: name }));
+      const send = act("send", "Control", () => actions.direct({ kind: "stream", stream: name }));
       const remove = act("trash", "Remove", () => actions.removeStream(name));
       for (const [button, title] of [
         [restart, `Restart the source of ${name}`],
         [keyframe, `Ask the source of ${name} for a keyframe`],
-        [send, `Direct the viewers of ${name}`],
+        [send, `Control the players of ${name}`],
         [remove, `Remove ${name}`],
       ] as const) {
         button.setAttribute("aria-label", title);

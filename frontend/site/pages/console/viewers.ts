@@ -134,18 +134,18 @@ function actionsColumn(actions: Actions): Column<ViewerRow> {
     ...{ id: "actions", label: "Actions", actions: true },
     cell(cell, current) {
       const { session } = current();
-      const direct = h("button", { type: "button", class: "button action" }, icon("send"), h("span", {}, "Direct"));
+      const control = h("button", { type: "button", class: "button action" }, icon("send"), h("span", {}, "Control"));
       const kick = h("button", { type: "button", class: "button action" }, icon("kick"), h("span", {}, "Kick"));
       for (const [button, title] of [
-        [direct, `Direct the player of ${session.remote}`],
+        [control, `Control the player of ${session.remote}`],
         [kick, `Kick ${session.remote}`],
       ] as const) {
         button.setAttribute("aria-label", title);
         button.title = title;
       }
-      direct.addEventListener("click", () => actions.direct({ kind: "session", session: current().session }));
+      control.addEventListener("click", () => actions.direct({ kind: "session", session: current().session }));
       kick.addEventListener("click", () => actions.kickSession(current().session));
-      cell.append(h("div", { class: "buttons" }, direct, kick));
+      cell.append(h("div", { class: "buttons" }, control, kick));
       return () => {};
     },
   };
