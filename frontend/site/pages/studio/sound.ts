@@ -4,6 +4,8 @@ import type { Coded } from "./video.ts";
 
 /** Enough for music in stereo; speech in mono needs a third. */
 const BITRATE_PER_CHANNEL = 56_000;
+/** Encoders count samples from the first: one that is this far off the clock begins again. */
+const OFF_US = 80_000;
 /** The server joins shorter frames up to this. */
 const FRAME_US = 20_000;
 
@@ -18,6 +20,8 @@ export class Sounds {
   #encoder: AudioEncoder | undefined;
   #rate = 0;
   #channels = 0;
+  /** When the sound that comes next is due, as the encoder counts. */
+  #due = 0;
 
   constructor(events: SoundEvents) {
     this.#events = events;
@@ -29,9 +33,13 @@ export class Sounds {
    * @param timestamp in microseconds.
    */
   encode(data: AudioData, timestamp: number): void {
-    if (data.sampleRate !== this.#rate || data.numberOfChannels !== this.#channels) {
-      this.#configure(data.sampleRate, data.numberOfChannels);
+    const { sampleRate, numberOfChannels, numberOfFrames } = data;
+    const isOff = Math.abs(timestamp - this.#due) > OFF_US;
+    if (isOff || sampleRate !== this.#rate || numberOfChannels !== this.#channels) {
+      this.#configure(sampleRate, numberOfChannels);
+      this.#due = timestamp;
     }
+    this.#due += (numberOfFrames / sampleRate) * 1e6;
     if (this.#encoder?.state === "configured") {
       const timed = retimed(data, timestamp);
       this.#encoder.encode(timed);

@@ -55,6 +55,13 @@ describe("the timeline", () => {
     for (let i = 1; i < moments.length; i++) expect(moments[i]).toBeGreaterThan(moments[i - 1] ?? 0);
   });
 
+  it("follows a source whose clock is slow", () => {
+    const timeline = new Timeline();
+    let moment = 0;
+    for (let i = 0; i < 1_000; i++) moment = timeline.map(i * 9_000, i * 10);
+    expect(9_990 - moment).toBeLessThan(250);
+  });
+
   it("begins anew where the source's clock jumps", () => {
     const timeline = new Timeline();
     timeline.map(50_000_000, 1_000);

@@ -1,18 +1,22 @@
 // When frames were captured, on one clock for pictures and sound.
 
-/** A frame is taken to have come by the shortest way there is; this is how fast that is given up, per frame. */
-const DRIFT_MS = 0.02;
+/** How long the shortest delay seen counts, in milliseconds: at least once, at most twice this. */
+const MEMORY_MS = 1_000;
 /** A source whose clock jumped: the mapping is made anew. */
 const JUMP_MS = 1_000;
 
 /**
  * Maps a source's timestamps, whose origin is its own, to moments of this
  * machine's clock. Frames come later than they were captured by a time that
- * varies: the least delay seen counts, so that the moments are evenly spaced.
+ * varies: the least delay of the last second or two counts, so that the moments
+ * are evenly spaced, and follow a source whose clock goes slower than ours, as
+ * that of sound does where the machine is too busy for it.
  */
 export class Timeline {
-  /** Moment of capture less timestamp, in milliseconds. */
-  #offset: number | undefined;
+  /** The least of arrival less timestamp, in this stretch of time and the one before. */
+  #least: number | undefined;
+  #before = Number.POSITIVE_INFINITY;
+  #since = 0;
   #last = Number.NEGATIVE_INFINITY;
 
   /**
@@ -23,9 +27,18 @@ export class Timeline {
    */
   map(timestamp: number, arrival: number): number {
     const offset = arrival - timestamp / 1000;
-    if (this.#offset === undefined || Math.abs(offset - this.#offset) > JUMP_MS) this.#offset = offset;
-    else this.#offset = Math.min(this.#offset + DRIFT_MS, offset);
-    const moment = Math.max(timestamp / 1000 + this.#offset, this.#last + 0.001);
+    if (this.#least === undefined || Math.abs(offset - this.#least) > JUMP_MS) {
+      this.#least = offset;
+      this.#before = Number.POSITIVE_INFINITY;
+      this.#since = arrival;
+    } else if (arrival - this.#since > MEMORY_MS) {
+      this.#before = this.#least;
+      this.#least = offset;
+      this.#since = arrival;
+    } else {
+      this.#least = Math.min(this.#least, offset);
+    }
+    const moment = Math.max(timestamp / 1000 + Math.min(this.#least, this.#before), this.#last + 0.001);
     this.#last = moment;
     return moment;
   }
