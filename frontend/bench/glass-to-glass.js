@@ -1,13 +1,26 @@
 // Glass to glass: from the drawing of a frame, through x264, ffmpeg and the
 // server, to a frame in headless Chromium.
 //
-//   node bench/glass-to-glass.js [--case av,video,...] [--seconds 60] [--runs 5] [--joins 20] [--json FILE]
+//   node bench/glass-to-glass.js [--case av,video,...] [--seconds 60] [--runs 5] [--joins 20] [--json FILE] [--check]
+//
+// With --check it fails when a figure is over its bound.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { summarize } from "./figures.js";
-import { framesOf, openPlayer, startBrowser, startNetwork, startServer, statsOf, stopAll } from "./stage.js";
+import { bars, kept } from "./bars.js";
+import { recovery, summarize } from "./figures.js";
+import {
+  framesOf,
+  nowOf,
+  openPlayer,
+  skewOf,
+  startBrowser,
+  startNetwork,
+  startServer,
+  statsOf,
+  stopAll,
+} from "./stage.js";
 
 const { values: options } = parseArgs({
   options: {
@@ -17,6 +30,7 @@ const { values: options } = parseArgs({
     joins: { type: "string", default: "20" },
     query: { type: "string", default: "" },
     json: { type: "string" },
+    check: { type: "boolean", default: false },
   },
 });
 const seconds = Number(options.seconds);
@@ -45,33 +59,36 @@ function row(name, s, more = "") {
   );
 }
 
+/** The clocks of page and source may be this far apart, in milliseconds, to be compared. */
+const skewAllowed = 3;
+
 /** Plays for a while and sums up what came after the player settled. */
 async function play(browser, address, settings, during = async () => {}) {
   const page = await openPlayer(browser, address, { query: options.query, ...settings });
   await sleep(settling);
-  const from = await page.evaluate(() => performance.now());
+  const from = await nowOf(page);
   await Promise.all([sleep(seconds * 1000), during(page)]);
-  const frames = (await framesOf(page)).filter((f) => f.at >= from);
-  const stats = await statsOf(page);
+  const to = await nowOf(page);
+  const [series, stats, skew] = [await framesOf(page), await statsOf(page), await skewOf(page)];
   await page.close();
-  const s = summarize(frames);
-  s.player = {
+  if (Math.abs(skew) > skewAllowed)
+    console.log(`the page's clock is ${skew.toFixed(1)} ms off: the figures are as well`);
+  const player = {
     latency: stats?.latency,
     target: stats?.target,
     stalls: stats?.stalls,
-    gaps: stats?.gaps?.length,
+    gaps: stats?.gaps,
     recoveries: stats?.recoveries,
   };
-  return { ...s, series: frames };
+  return { summary: { ...summarize(series, from, to), player }, series, from, to };
 }
 
 async function repeated(name, browser, address, settings) {
   const all = [];
   for (let run = 1; run <= runs; run++) {
-    const s = await play(browser, address, settings);
-    row(`${name} ${run}/${runs}`, s, `  stalls ${s.player.stalls ?? "-"}`);
-    delete s.series;
-    all.push(s);
+    const { summary } = await play(browser, address, settings);
+    row(`${name} ${run}/${runs}`, summary, `  stalls ${summary.player.stalls ?? "-"}`);
+    all.push(summary);
   }
   return all;
 }
@@ -98,27 +115,33 @@ async function firstFrames(browser, address) {
   return figures;
 }
 
+/** How far from the latency before a squeeze is back at it, in milliseconds. */
+const near = 50;
+
 /** A squeeze below the bitrate for 6 s, and the time back to the latency before. */
 async function squeeze(browser, server) {
   const network = await startNetwork(server.address, {});
-  const marks = {};
-  const s = await play(browser, network.address, {}, async (page) => {
+  const marks = { begin: 0, end: 0, wall: 0 };
+  const { summary, series, from } = await play(browser, network.address, {}, async (page) => {
     await sleep(5000);
+    marks.wall = Date.now();
+    marks.begin = await nowOf(page);
     await network.set(squeezed);
     await sleep(6000);
     await network.set({});
-    marks.end = await page.evaluate(() => performance.now());
+    marks.end = await nowOf(page);
   });
   await network.stop();
-  const before = summarize(s.series.filter((f) => f.at < marks.end - 6000)).latency.p50;
-  const bound = before + 50;
-  const late = s.series.filter((f) => f.at > marks.end && f.latency > bound);
-  const back = late.length > 0 ? late.filter((f) => f.at < marks.end + 20_000).at(-1)?.at - marks.end : 0;
+  const before = summarize(series, from, marks.begin).latency.p50;
+  const worst = summarize(series, marks.begin, marks.end);
+  const back = recovery(series, marks.end, before + near);
+  const told = (summary.player.gaps ?? []).filter((gap) => gap.at >= marks.wall).length;
+  const untold = worst.freezes.length > 0 && told === 0 ? 1 : 0;
   console.log(
-    `${"squeezed for 6 s".padEnd(22)} before p50 ${ms(before)}  back within 50 ms of it after ${ms(back)} ms  gaps told ${s.player.gaps ?? 0}`,
+    `${"squeezed for 6 s".padEnd(22)} before p50 ${ms(before)}  meanwhile max ${ms(worst.latency.max)}, freezes ${worst.freezes.length}` +
+      `  back within ${near} ms after ${ms(back)} ms  gaps told ${told}`,
   );
-  delete s.series;
-  return { ...s, before, back };
+  return { ...summary, before, meanwhile: worst, back, untold };
 }
 
 const cases = {
@@ -156,17 +179,32 @@ const cases = {
   },
   async busy(browser) {
     const server = await startServer();
-    const idle = await play(browser, server.address, {});
-    const busy = await play(browser, server.address, { busy: 0.7 });
+    const { summary: idle } = await play(browser, server.address, {});
+    const { summary: busy } = await play(browser, server.address, { busy: 0.7 });
     await server.stop();
-    for (const s of [idle, busy]) delete s.series;
     console.log(
       `${"main thread 70 % busy".padEnd(22)} p50 ${ms(busy.steady.p50)}, idle ${ms(idle.steady.p50)} ms to presentation` +
         `  freezes ${busy.freezes.length}  stalls ${busy.player.stalls ?? "-"}`,
     );
-    return { idle, busy };
+    return { idle, busy, stalls: Math.max(busy.player.stalls ?? Number.NaN, busy.freezes.length) };
   },
 };
+
+/** Prints the figures beside their bounds. Tells whether all are kept. */
+function judge(results) {
+  console.log("");
+  let all = true;
+  for (const [name, result] of Object.entries(results)) {
+    for (const bar of bars[name](result, seconds)) {
+      all &&= kept(bar);
+      const figure = Number.isFinite(bar.figure) ? bar.figure.toFixed(0) : "never";
+      console.log(
+        `${kept(bar) ? "kept  " : "MISSED"}  ${name.padEnd(8)} ${bar.what.padEnd(38)} ${figure.padStart(6)}  bound ${bar.bound}`,
+      );
+    }
+  }
+  return all;
+}
 
 const results = { seconds, runs, load: loadavg(), cases: {} };
 let browser;
@@ -179,6 +217,8 @@ try {
     if (!cases[name]) throw new Error(`--case: ${name} is not one of ${Object.keys(cases).join(", ")}`);
     results.cases[name] = await cases[name](browser);
   }
+  const good = judge(results.cases);
+  if (options.check && !good) process.exitCode = 1;
   if (options.json) {
     mkdirSync(dirname(options.json), { recursive: true });
     writeFileSync(options.json, JSON.stringify(results, undefined, 2));

@@ -47,3 +47,24 @@ export const framesOf = (page) => page.evaluate(() => window.benchFrames);
 
 /** The player's own figures. */
 export const statsOf = (page) => page.evaluate(() => document.querySelector("framewire-player")?.stats);
+
+/** The page's clock. */
+export const nowOf = (page) => page.evaluate(() => performance.now());
+
+/**
+ * How far the page's clock, which is set when it is opened, is ahead of the system's.
+ * Date.now is cut to whole milliseconds, so the smallest difference is the true one,
+ * among those during which the page was not interrupted.
+ */
+export const skewOf = (page) =>
+  page.evaluate(() => {
+    const uninterrupted = 0.3;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 20_000; i++) {
+      const before = performance.now();
+      const wall = Date.now();
+      const after = performance.now();
+      if (after - before < uninterrupted) least = Math.min(least, performance.timeOrigin + before - wall);
+    }
+    return least;
+  });
