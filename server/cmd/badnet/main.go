@@ -16,6 +16,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -33,13 +34,13 @@ const controlTimeout = 5 * time.Second
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "badnet:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("badnet", flag.ContinueOnError)
 	var o badnet.Options
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address for clients; port 0 takes a free one")
@@ -58,12 +59,12 @@ func run(ctx context.Context, args []string) error {
 	if err := d.Decode(&o.Profile); err != nil {
 		return fmt.Errorf("--profile: %w", err)
 	}
-	return serve(ctx, o, *control)
+	return serve(ctx, o, *control, stdout)
 }
 
 // serve runs the proxy and its control interface until ctx is done or one of
 // them fails.
-func serve(ctx context.Context, o badnet.Options, control string) error {
+func serve(ctx context.Context, o badnet.Options, control string, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	controls, err := listenLoopback(control)
@@ -84,15 +85,20 @@ func serve(ctx context.Context, o badnet.Options, control string) error {
 		failed <- server.Serve(controls)
 		cancel()
 	}()
-	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{
+	printed := json.NewEncoder(stdout).Encode(map[string]string{
 		"listen": proxy.Addr().String(), "control": controls.Addr().String(),
-	}); err != nil {
-		return fmt.Errorf("print addresses: %w", err)
+	})
+	if printed != nil {
+		cancel()
 	}
 	err = proxy.Serve(ctx)
 	server.Close()
-	if controlErr := <-failed; err == nil && !errors.Is(controlErr, http.ErrServerClosed) {
-		err = fmt.Errorf("serve control: %w", controlErr)
+	controlled := <-failed
+	switch {
+	case printed != nil:
+		return fmt.Errorf("print addresses: %w", printed)
+	case err == nil && !errors.Is(controlled, http.ErrServerClosed):
+		return fmt.Errorf("serve control: %w", controlled)
 	}
 	return err
 }
