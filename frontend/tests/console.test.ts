@@ -136,6 +136,7 @@ describe("the console", () => {
 
   it("a source that is added is a stream, until it is removed; what is wrong is told in the dialog", async (stage) => {
     const page = await openConsole(stage);
+    stage.allow(/409 \(Conflict\)/);
     await page.getByRole("button", { name: "Add a source" }).click();
     const dialog = page.getByRole("dialog", { name: "Add a source" });
     await dialog.getByLabel("Name of the stream").fill("demo");
@@ -197,7 +198,7 @@ describe("with tokens", () => {
       execFileSync(program("framewire"), ["token", "--secret-file", secret, "--actions", action], { encoding: "utf8" });
 
     const page = await openConsole(stage, server.address);
-    const input = page.getByLabel("Token");
+    const input = page.getByLabel("Token", { exact: true });
     const enter = async (token: string) => {
       await input.fill(token.trim());
       await page.getByRole("button", { name: "Open the console" }).click();

@@ -11,8 +11,13 @@ const KEPT = 500;
 
 export class EventLog {
   readonly element: HTMLElement;
+  readonly #list = h("ol");
   // Not announced: it would never fall silent.
-  readonly #list = h("ol", { class: "events", role: "log", "aria-live": "off", "aria-label": "Events", tabindex: 0 });
+  readonly #log = h(
+    "div",
+    { class: "events", role: "log", "aria-live": "off", "aria-label": "Events", tabindex: 0 },
+    this.#list,
+  );
   readonly #empty = h("p", { class: "table-empty" }, "Nothing has happened yet.");
 
   constructor() {
@@ -21,7 +26,7 @@ export class EventLog {
       "div",
       { class: "event-log" },
       h("div", { class: "topics", role: "group", "aria-label": "Kinds of events" }, ...topics),
-      h("div", { class: "events-box" }, this.#list, this.#empty),
+      h("div", { class: "events-box" }, this.#log, this.#empty),
     );
   }
 
@@ -47,9 +52,9 @@ export class EventLog {
 
   #prepend(item: HTMLLIElement): void {
     // Who reads further down keeps the place.
-    const reading = this.#list.scrollTop > 0;
+    const reading = this.#log.scrollTop > 0;
     this.#list.prepend(item);
-    if (reading) this.#list.scrollTop += item.offsetHeight;
+    if (reading) this.#log.scrollTop += item.offsetHeight;
     if (this.#list.children.length > KEPT) this.#list.lastElementChild?.remove();
     this.#empty.hidden = true;
   }
@@ -57,7 +62,7 @@ export class EventLog {
   #toggle(topic: Topic, label: string): HTMLButtonElement {
     const button = h("button", { type: "button", class: "chip", "aria-pressed": "true" }, label);
     button.addEventListener("click", () => {
-      const hidden = this.#list.toggleAttribute(`data-no-${topic}`);
+      const hidden = this.#log.toggleAttribute(`data-no-${topic}`);
       button.setAttribute("aria-pressed", String(!hidden));
     });
     return button;
