@@ -1,5 +1,5 @@
 /** How long a condition may take on a loaded machine. */
-const patience = 45_000;
+const patience = 60_000;
 const period = 50;
 
 /** Waits until probe gives something true, and returns it; says what was waited for, and what was there, otherwise. */

@@ -13,5 +13,7 @@ if (stream === undefined) {
   player?.replaceWith(refusal);
 } else if (player instanceof HTMLElement) {
   document.title = `${stream} · Framewire`;
+  const title = document.getElementById("title");
+  if (title) title.textContent = stream;
   setUpPlayer(player, stream, parseEmbedOptions(new URLSearchParams(location.search)));
 }

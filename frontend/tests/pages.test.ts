@@ -1,0 +1,218 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { serve, startBrowser, stopAll } from "../stage/programs.js";
+import { type DirectiveOutcome, direct } from "./harness/admin.ts";
+import { Player } from "./harness/player.ts";
+import { Site } from "./harness/site.ts";
+import { brokenConnection, holds, type Stage } from "./harness/stage.ts";
+import { until } from "./harness/until.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+let address: string;
+let browser: Browser;
+let site: Site;
+const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
+
+beforeAll(async () => {
+  // Pages of localhost may embed players; those of 127.0.0.1, the same site by another name, may not.
+  ({ address } = await serve(["--origin", "localhost:*", "--source", "demo=demo:"]));
+  site = await Site.start();
+  browser = await startBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+  await stopAll();
+});
+
+/** What a page shows when it is ready. */
+async function ready(page: Page, path: string): Promise<void> {
+  if (path === "/") await until("the demo in the gallery", () => page.locator('a[href$="/watch/demo"]').count());
+  else await new Player(page).plays();
+}
+
+describe("every page", () => {
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const path of ["/", "/watch/demo", "/embed/demo"]) {
+      it(`${path} loads in ${colorScheme} colours without errors and without what axe objects to`, async (stage) => {
+        const page = await stage.open(`http://${address}${path}`, { colorScheme, reducedMotion: "reduce" });
+        await ready(page, path);
+        await page.evaluate(axe);
+        const violations = await page.evaluate(async () => {
+          const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
+          const results = await axe.run(document, { iframes: false });
+          return results.violations.map(({ id, help, nodes }) => ({
+            id,
+            help,
+            nodes: nodes.slice(0, 5).map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`),
+          }));
+        });
+        expect(violations).toEqual([]);
+      });
+    }
+  }
+
+  it("fits a phone: nothing is wider than the screen, and the player's buttons are within it", async (stage) => {
+    const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+    for (const path of ["/", "/watch/demo", "/embed/demo"]) {
+      const page = await stage.open(`http://${address}${path}`, phone);
+      await ready(page, path);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), `width of ${path}`).toBeLessThanOrEqual(
+        360,
+      );
+      if (path === "/") continue;
+      for (const part of ["play", "mute", "fullscreen"]) {
+        const box = await page.locator(`framewire-player [part="${part}"]`).boundingBox();
+        expect(box?.x, `left of ${part}`).toBeGreaterThanOrEqual(0);
+        expect((box?.x ?? 0) + (box?.width ?? 999), `right of ${part}`).toBeLessThanOrEqual(360);
+      }
+    }
+  });
+});
+
+describe("the player's controls", () => {
+  it("are worked by the keys of video sites", async (stage) => {
+    const player = await stage.embed(address, "demo", "?muted=0");
+    const page = player.page as Page;
+    await player.plays();
+    await page.locator("framewire-player media-controller").focus();
+    const press = async (key: string, what: string, probe: Parameters<typeof player.do<boolean, undefined>>[0]) => {
+      await page.keyboard.press(key);
+      await until(`${key}: ${what}`, () => player.do(probe));
+    };
+    await press("k", "paused", (element) => element.paused);
+    await press("k", "playing", (element) => !element.paused);
+    await press("m", "muted", (element) => element.muted);
+    await press("m", "not muted", (element) => !element.muted);
+    await press("ArrowDown", "quieter", (element) => element.volume === 0.95);
+    await press("ArrowUp", "louder", (element) => element.volume === 1);
+    await press("i", "statistics", (element) => element.hasAttribute("stats"));
+    await press("Escape", "no statistics", (element) => !element.hasAttribute("stats"));
+    await press("?", "help", (e) => e.shadowRoot?.querySelector<HTMLElement>('[part="help"]')?.hidden === false);
+    await press("Escape", "no help", (e) => e.shadowRoot?.querySelector<HTMLElement>('[part="help"]')?.hidden === true);
+    await until("five seconds to seek in", () =>
+      player.do(({ seekable }) => seekable.length > 0 && seekable.end(0) - seekable.start(0) > 6),
+    );
+    await page.locator("framewire-player media-controller").focus();
+    await press("ArrowLeft", "behind live", (element) => !element.isLive);
+    await press("l", "live", (element) => element.isLive);
+    await press("f", "full screen", () => document.fullscreenElement !== null);
+  });
+
+  it("have names, and are reached with the Tab key in the order in which they are seen", async (stage) => {
+    const player = await stage.embed(address, "demo", "?muted=0");
+    const page = player.page as Page;
+    await player.plays();
+    const focused = () =>
+      page.evaluate(() => {
+        let element = document.activeElement;
+        for (;;) {
+          const inner = element?.shadowRoot?.activeElement;
+          if (!inner) return element?.getAttribute("part") ?? element?.localName;
+          if (inner.hasAttribute("part")) return inner.getAttribute("part");
+          element = inner;
+        }
+      });
+    const order: unknown[] = [];
+    for (let i = 0; i < 12; i++) {
+      await page.keyboard.press("Tab");
+      const part = await focused();
+      if (order.at(-1) !== part) order.push(part);
+    }
+    const expected = ["play", "mute", "live", "stats-button", "fullscreen"];
+    expect(order.filter((part) => expected.includes(String(part))).slice(0, expected.length)).toEqual(expected);
+  });
+
+  it("the statistics show figures that are true", async (stage) => {
+    const player = await stage.embed(address, "demo", "?muted=0");
+    await player.plays(40);
+    await player.do((element) => element.setAttribute("stats", ""));
+    const panel = (player.page as Page).locator('framewire-player [part="stats"]');
+    const text = await until("the codecs", async () => {
+      const shown = await panel.innerText();
+      return /H\.264/.test(shown) && shown;
+    });
+    const { width, height } = await player.do(({ videoWidth: width, videoHeight: height }) => ({ width, height }));
+    expect(text).toContain(`${width} × ${height}`);
+    expect(text).toMatch(/AAC/);
+    expect(text).toMatch(/Latency\s+\d+ ms/);
+    const stats = await player.stats();
+    expect(stats?.latency).toBeGreaterThan(0);
+    expect(stats?.framesDecoded).toBeGreaterThan(40);
+    expect(stats?.bitrate).toBeGreaterThan(1000);
+    expect(stats?.thread).toBe("worker");
+  });
+});
+
+describe("what an operator asks of players", () => {
+  it("is obeyed and answered", async (stage) => {
+    const player = await stage.embed(address, "demo", "?muted=0");
+    await player.plays();
+    const ask = async (directive: object, what: string, probe: Parameters<typeof player.do<boolean, undefined>>[0]) => {
+      const outcomes: DirectiveOutcome[] = await direct(address, "demo", directive);
+      expect(outcomes, what).toMatchObject([{ done: {} }]);
+      await until(what, () => player.do(probe));
+    };
+    await ask({ pause: {} }, "paused", (element) => element.paused);
+    await ask({ play: {} }, "playing", (element) => !element.paused);
+    await ask({ setMuted: { muted: true } }, "muted", (element) => element.muted);
+    await ask({ setMuted: { muted: false } }, "not muted", (element) => !element.muted);
+    await ask({ setVolume: { volume: 0.5 } }, "half as loud", (element) => element.volume === 0.5);
+    await ask({ goLive: {} }, "live", (element) => element.isLive);
+    await ask({ showNotice: { text: "Back in five minutes", durationMs: 60_000 } }, "the notice", (element) =>
+      /Back in five minutes/.test(element.shadowRoot?.textContent ?? ""),
+    );
+    await player.plays();
+  });
+});
+
+describe("a page of another origin", () => {
+  it("plays by script tag and element where the server allows its origin", async (stage) => {
+    const url = site.element(address, "demo", "autoplay muted", "localhost");
+    const player = new Player(await stage.open(url));
+    await player.plays();
+    expect((await player.stats())?.thread).toBe("worker");
+  });
+
+  it("is refused by the server where it does not, and the player says so", async (stage) => {
+    stage.allow(brokenConnection);
+    const player = new Player(await stage.open(site.element(address, "demo", "autoplay muted", "127.0.0.1")));
+    expect(await player.reaches("reconnecting")).toMatchObject({ reason: "unreachable" });
+    await until("words on the page", () =>
+      player.do((element) => /cannot be reached/.test(element.shadowRoot?.textContent ?? "")),
+    );
+  });
+
+  it("plays in a frame, with the options of the address", async (stage) => {
+    const url = site.page(
+      `<iframe src="http://${address}/embed/demo?muted=0&controls=0&latency=700" allow="autoplay" title="demo"
+        width="640" height="360"></iframe>`,
+      "localhost",
+    );
+    const page = await stage.open(url);
+    const frame = await until("the frame", () => page.frames().find((frame) => frame.url().includes("/embed/")));
+    const player = new Player(frame);
+    await player.plays();
+    expect(
+      await player.do((element) => ({
+        muted: element.muted,
+        latency: element.latencyTarget,
+        controls: !element.hasAttribute("nocontrols"),
+      })),
+    ).toEqual({ muted: false, latency: 700, controls: false });
+  });
+
+  it("is given working code by the dialog of the watch page", async (stage) => {
+    const page = await stage.open(`http://${address}/watch/demo`);
+    await ready(page, "/watch/demo");
+    await page.getByRole("button", { name: "Share and embed" }).click();
+    const code = (label: string) => page.getByRole("dialog").getByRole("group", { name: label }).innerText();
+    const [element, frame] = [await code("the Element"), await code("the Frame")];
+    await new Player(await stage.open(site.page(element, "localhost"))).plays();
+    const framed = await stage.open(site.page(frame, "localhost"));
+    const inner = await until("the frame", () => framed.frames().find((frame) => frame.url().includes("/embed/")));
+    await new Player(inner).plays();
+  });
+});
