@@ -26,7 +26,9 @@ func TestAddressesArePrintedAndBothServeUntilTheEnd(t *testing.T) {
 	defer stop()
 	line, out := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, []string{"--target", server.Addr().String(), "--profile", `{"refuse":true}`}, out) }()
+	go func() {
+		ended <- run(ctx, []string{"--target", server.Addr().String(), "--profile", `{"refuse":true}`}, out)
+	}()
 
 	var printed struct{ Listen, Control string }
 	if err := json.NewDecoder(line).Decode(&printed); err != nil {
