@@ -19,18 +19,26 @@ describe("Jitter", () => {
     return jitter;
   }
   it("is nothing for fragments that come as they play, whatever burst came before", () => {
-    expect(fed(() => 0).p99).toBeLessThan(1);
+    expect(fed(() => 0).percentile(0.99)).toBeLessThan(1);
   });
   it("is the delay of the late ones", () => {
-    expect(fed((i) => (i % 20 === 0 ? 80 : 0)).p99).toBeCloseTo(80, 0);
+    expect(fed((i) => (i % 20 === 0 ? 80 : 0)).percentile(0.99)).toBeCloseTo(80, 0);
   });
   it("leaves out what is rarer than one in a hundred", () => {
-    expect(fed((i) => (i === 150 ? 400 : 0)).p99).toBeLessThan(5);
+    expect(fed((i) => (i === 150 ? 400 : 0)).percentile(0.99)).toBeLessThan(5);
+  });
+  it("says how late any part of them is", () => {
+    const jitter = fed((i) => (i % 20 === 0 ? 80 : i % 2 === 0 ? 10 : 0));
+    expect(jitter.percentile(0.4)).toBeLessThan(1);
+    expect(jitter.percentile(0.9)).toBeCloseTo(10, 0);
+  });
+  it("does not take for jitter what a loading page delays", () => {
+    expect(fed((i) => (i < 15 ? 150 : 0)).percentile(1)).toBeLessThan(1);
   });
   it("knows nothing after a reset", () => {
     const jitter = fed((i) => (i % 2) * 50);
     jitter.reset();
-    expect(jitter.p99).toBe(0);
+    expect(jitter.percentile(0.99)).toBe(0);
   });
 });
 

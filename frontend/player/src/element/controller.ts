@@ -204,13 +204,13 @@ export class Controller {
     this.#host = host;
     this.#token = source.token;
     const { settings } = source;
-    this.#screen = new Screen(this.#video, {
+    const profile = profileOf(navigator.userAgent);
+    this.#screen = new Screen(this.#video, profile.graphFloor !== undefined, {
       send: (message) => host.send(message),
       allowed: (how) => this.#allowed(how),
       paused: () => this.pause(),
     });
     this.#screen.setSound(settings.volume, settings.muted);
-    const profile = profileOf(navigator.userAgent);
     const hasToken = source.token !== undefined;
     host.send({ type: "open", options: { url: url.href, settings, profile, hasToken, visible: true } });
     this.#dispatch("loadstart");

@@ -1,6 +1,7 @@
 import type { PlayheadSample } from "../engine/playhead.ts";
 import type { ToHost } from "../host/messages.ts";
 import { type Millis, type Moment, now, type Seconds } from "../units.ts";
+import { Speaker } from "./speaker.ts";
 import { Still } from "./still.ts";
 
 /** How often the playhead is told when no event tells it. */
@@ -21,6 +22,7 @@ export class Screen {
   readonly #video: HTMLVideoElement;
   readonly #events: ScreenEvents;
   readonly #still: Still;
+  readonly #speaker: Speaker;
   readonly #abort = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
   #generation = 0;
@@ -33,10 +35,12 @@ export class Screen {
   #frameRequest: number | undefined;
   #pausing = false;
 
-  constructor(video: HTMLVideoElement, events: ScreenEvents) {
+  /** @param graph whether a graph of Web Audio is worth its while for sound */
+  constructor(video: HTMLVideoElement, graph: boolean, events: ScreenEvents) {
     this.#video = video;
     this.#events = events;
     this.#still = new Still(video);
+    this.#speaker = new Speaker(video, graph);
     video.disableRemotePlayback = true; // ManagedMediaSource asks for it
     const { signal } = this.#abort;
     for (const type of sampleOn) video.addEventListener(type, () => this.#sample(), { signal });
@@ -162,6 +166,7 @@ export class Screen {
     const video = this.#video;
     if (this.#generation === 0) return;
     if (this.#soundFrom !== undefined) this.#applySound();
+    if (this.#speaker.connect()) this.#events.send({ type: "graph", graph: true });
     const quality = video.getVideoPlaybackQuality?.();
     const sample: PlayheadSample = {
       at: now(),

@@ -187,6 +187,11 @@ export class Engine {
     if (latency !== undefined) this.#pilot.steering.measured(latency / 1000 - this.gap);
   }
 
+  /** Says whether sound goes through a graph of Web Audio. */
+  set graph(graph: boolean) {
+    this.#pilot.steering.graph = graph;
+  }
+
   /** The element failed. */
   mediaError(generation: number, message: string): void {
     if (generation === this.#media.generation) this.#broke(`media element: ${message}`);

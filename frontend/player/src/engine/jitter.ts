@@ -8,6 +8,8 @@ const minSamples = 20;
 
 /** So many fragments that come no faster than they play end a burst. */
 const enoughPaced = 5;
+/** After that, how long a page that is still loading may delay fragments itself. */
+const loading: Millis = 700;
 
 interface Sample {
   readonly at: Moment;
@@ -16,14 +18,15 @@ interface Sample {
 }
 
 /**
- * How unevenly the fragments of one track arrive: the 99th percentile of how
- * much later they came than the promptest of the last ten seconds.
+ * How unevenly the fragments of one track arrive: how much later they came than
+ * the promptest of the last ten seconds.
  */
 export class Jitter {
   #samples: Sample[] = [];
   /** While a group is caught up with, how many fragments have come in their own time, and when the last came. */
   #paced = 0;
   #lastAt: Moment = Number.POSITIVE_INFINITY;
+  #pacedAt: Moment | undefined;
 
   /** mediaTime is where the fragment ends, duration its length. */
   add(at: Moment, mediaTime: Seconds, duration: Seconds): void {
@@ -33,6 +36,8 @@ export class Jitter {
       this.#lastAt = at;
       return;
     }
+    this.#pacedAt ??= at;
+    if (at - this.#pacedAt < loading) return;
     this.#samples.push({ at, delay: at - mediaTime * 1000 });
     const oldest = at - window;
     if (this.#samples.length > maxSamples || (this.#samples[0]?.at ?? at) < oldest - 1000) {
@@ -45,12 +50,14 @@ export class Jitter {
     this.#samples = [];
     this.#paced = 0;
     this.#lastAt = Number.POSITIVE_INFINITY;
+    this.#pacedAt = undefined;
   }
 
-  get p99(): Millis {
+  /** The delay that the given part (0 to 1) of the fragments stays below. */
+  percentile(part: number): Millis {
     if (this.#samples.length < minSamples) return 0;
     const delays = this.#samples.map((s) => s.delay).sort((a, b) => a - b);
-    const index = Math.min(delays.length - 1, Math.ceil(delays.length * 0.99) - 1);
+    const index = Math.min(delays.length - 1, Math.ceil(delays.length * part) - 1);
     return (delays[index] ?? 0) - (delays[0] ?? 0);
   }
 }

@@ -2,11 +2,15 @@ import type { Millis, Moment, Seconds } from "../units.ts";
 import type { Profile } from "./profile.ts";
 
 /** Gaps this near to the target are left alone. */
-const deadBand: Seconds = 0.03;
+const deadBand: Seconds = 0.015;
 /** Chasing ends this near to the target, so that it does not begin again at once. */
-const settled: Seconds = 0.008;
+const settled: Seconds = 0.005;
 /** Rate change for each second of error. */
-const gain = 0.5;
+const gain = 1;
+/** Besides half a fragment, around which the gap swings: the time to append and decode one. */
+const margin: Seconds = 0.02;
+/** Fragments longer than this swing too slowly to be smoothed; the whole of one is kept ahead. */
+const longChunk: Seconds = 0.1;
 /** Smaller steps of the rate are not worth disturbing the renderer. */
 const rateStep = 0.01;
 /** The gap is smoothed over this time: it is a sawtooth, one tooth a fragment. */
@@ -43,6 +47,8 @@ export interface LiveInput {
   /** False while the element waits, seeks or is paused. */
   readonly moving: boolean;
   readonly sound: boolean;
+  /** Sound goes through a graph of Web Audio. */
+  readonly graph: boolean;
   /** The longest fragment of the tracks that play. */
   readonly chunk: Seconds;
   readonly jitter: Millis;
@@ -136,8 +142,10 @@ export class LiveControl {
       this.#growth = this.#growth < 0.005 ? 0 : this.#growth / 2;
       this.#calmSince = input.at;
     }
-    const floor = input.sound ? this.#profile.soundFloor : this.#profile.videoFloor;
-    const needed = Math.max(floor, 1.5 * input.chunk + Math.min(input.jitter / 1000, maxJitter)) + this.#growth;
+    const { videoFloor, soundFloor, graphFloor = soundFloor } = this.#profile;
+    const floor = !input.sound ? videoFloor : input.graph ? graphFloor : soundFloor;
+    const even = input.chunk > longChunk ? 1.5 * input.chunk : 0.5 * input.chunk + margin;
+    const needed = Math.max(floor, even + Math.min(input.jitter / 1000, maxJitter)) + this.#growth;
     return input.wanted === undefined ? needed : Math.max(floor, input.wanted);
   }
 

@@ -7,6 +7,8 @@ export interface Profile {
   readonly videoFloor: Seconds;
   /** The same with sound. */
   readonly soundFloor: Seconds;
+  /** The same with sound that goes through a graph of Web Audio; undefined where that gains nothing. */
+  readonly graphFloor?: Seconds;
   /** Where to start behind the edge: below it the renderer waits before it starts. */
   readonly videoStart: Seconds;
   readonly soundStart: Seconds;
@@ -20,12 +22,15 @@ export interface Profile {
 /**
  * Chromium starts video with one decoded frame, and sound only with 200 ms
  * decoded (media/renderers: the audio renderer's starting capacity). Started
- * there, sound can be brought nearer by playing faster.
+ * there, sound can be brought nearer by playing faster: to where its output,
+ * which takes some 60 ms ahead, does not run dry. A graph of Web Audio takes
+ * 10 ms ahead.
  */
 const chromium: Profile = {
   name: "chromium",
-  videoFloor: 0.05,
+  videoFloor: 0.04,
   soundFloor: 0.12,
+  graphFloor: 0.06,
   videoStart: 0.05,
   soundStart: 0.22,
   videoChase: 0.1,

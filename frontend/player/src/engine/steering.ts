@@ -7,6 +7,13 @@ import type { Kind } from "./track.ts";
 /** How quickly the estimate of what lies outside the buffer follows, per frame. */
 const upstreamWeight = 0.05;
 
+/**
+ * The part of the fragments that is to come in time. Pictures that run dry go on
+ * with the next one, and hardly anybody sees it. Sound takes a fifth of a second
+ * to go on.
+ */
+const inTime = { video: 0.9, sound: 0.98 } as const;
+
 export interface SteeringInput {
   readonly gap: Seconds;
   readonly moving: boolean;
@@ -38,9 +45,13 @@ export class Steering {
     return this.#decision.rate;
   }
 
-  jitter(kinds: readonly Kind[]): Millis {
-    return Math.max(0, ...kinds.map((kind) => this.#jitter[kind].p99));
+  /** Arrival jitter: the given percentile of the worse track. */
+  jitter(kinds: readonly Kind[], part = 0.99): Millis {
+    return Math.max(0, ...kinds.map((kind) => this.#jitter[kind].percentile(part)));
   }
+
+  /** Whether sound goes through a graph of Web Audio. */
+  graph = false;
 
   /** A fragment came now. */
   arrived(kind: Kind, decodeTime: Seconds, duration: Seconds): void {
@@ -77,13 +88,15 @@ export class Steering {
 
   tick({ gap, moving, steer, kinds, latency }: SteeringInput): LiveDecision {
     const wanted = latency > 0 && this.#upstream !== undefined ? latency / 1000 - this.#upstream : undefined;
+    const sound = kinds.includes("audio");
     this.#decision = this.#control.tick({
       at: now(),
       gap,
       moving: moving && steer,
-      sound: kinds.includes("audio"),
+      sound,
+      graph: this.graph,
       chunk: Math.max(0, ...kinds.map((kind) => this.#chunk[kind])),
-      jitter: this.jitter(kinds),
+      jitter: this.jitter(kinds, sound ? inTime.sound : inTime.video),
       wanted,
     });
     return this.#decision;

@@ -64,6 +64,9 @@ export class Host {
         return this.#engine.frame(message.frame);
       case "mediaerror":
         return this.#engine.mediaError(message.generation, message.message);
+      case "graph":
+        this.#engine.graph = message.graph;
+        return;
       case "visible":
         return this.#setVisible(message.visible);
       case "blocked":

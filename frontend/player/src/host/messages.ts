@@ -35,6 +35,7 @@ export type ToHost =
   | { readonly type: "mediaerror"; readonly generation: number; readonly message: string }
   | { readonly type: "visible"; readonly visible: boolean }
   | { readonly type: "blocked"; readonly blocked: boolean }
+  | { readonly type: "graph"; readonly graph: boolean }
   | { readonly type: "muted"; readonly cause: string }
   | { readonly type: "reconnect" };
 
