@@ -1,0 +1,88 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
+import { clip, temporary } from "./harness/ffmpeg.ts";
+import { Player } from "./harness/player.ts";
+import { Site } from "./harness/site.ts";
+import { holds, type Stage } from "./harness/stage.ts";
+import { until } from "./harness/until.ts";
+
+const folder = temporary();
+let address: string;
+let browser: Browser;
+let site: Site;
+const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
+
+beforeAll(async () => {
+  await clip(folder.path("small.mp4"), "h264", 4);
+  const sources = { demo: "demo:", small: folder.path("small.mp4") };
+  const args = Object.entries(sources).flatMap(([name, url]) => ["--source", `${name}=${url}`]);
+  ({ address } = await serve(["--origin", "*", ...args]));
+  site = await Site.start();
+  browser = await startBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+  await stopAll();
+  folder.remove();
+});
+
+describe("players under load", () => {
+  it("nine small ones play together on one page, each with a connection of its own", async (stage) => {
+    const one = `<framewire-player src="ws://${address}/ws?stream=small" autoplay muted style="width: 200px"></framewire-player>`;
+    const page = await stage.open(
+      site.page(`<script type="module" src="http://${address}/player.js"></script>${one.repeat(9)}`),
+    );
+    const players = Array.from({ length: 9 }, (_, i) => new Player(page, `framewire-player >> nth=${i}`));
+    for (const player of players) await player.plays(5);
+    const sessions = await Promise.all(players.map(async (player) => (await player.stats())?.sessionId));
+    expect(new Set(sessions).size, "sessions").toBe(9);
+    for (const player of players) await player.plays(5);
+  });
+
+  it("one plays on, with sound, while the page is busy seven tenths of the time", async (stage) => {
+    const player = await stage.embed(address, "small", "?muted=0", {
+      init: () => {
+        setInterval(() => {
+          const end = performance.now() + 35;
+          while (performance.now() < end);
+        }, 50);
+      },
+    });
+    await player.plays(100);
+    await player.sounds();
+    expect((await player.status()).kind).toBe("playing");
+    expect((await player.stats())?.reconnects).toBe(0);
+    expect(await player.recoveries("rebuild")).toEqual([]);
+  });
+
+  it("a link squeezed below the bitrate leaves a gap that is told, and live comes back", async (stage) => {
+    const network = stage.closes(await startNetwork(address));
+    const player = await stage.embed(network.address, "demo", "?muted=0");
+    await player.plays();
+    const bitrate = (await player.stats())?.bitrate ?? 0;
+    expect(bitrate).toBeGreaterThan(0);
+    await network.set({ down: { rate_bytes_per_second: Math.round(bitrate / 8 / 4) } });
+    await until("a gap", async () => (await player.seen("gap")).length > 0);
+    await network.set({});
+    await player.plays(30);
+    await until("the live edge", () =>
+      player.do((element) => element.isLive && element.seekable.end(0) - element.currentTime < 1.5),
+    );
+    expect((await player.stats())?.gaps.length).toBeGreaterThan(0);
+    expect(await player.recoveries("reconnect")).toEqual([]);
+  });
+
+  it("what was played is removed, so that memory stays flat", async (stage) => {
+    const player = await stage.embed(address, "small");
+    await player.plays();
+    const first = await player.do(({ buffered }) => buffered.start(0));
+    await until("the first of the buffer to be removed", () =>
+      player.do(({ buffered }, was) => buffered.length > 0 && buffered.start(0) > was + 1, first),
+    );
+    const behind = await player.do(({ buffered, currentTime }) => currentTime - buffered.start(0));
+    expect(behind, "seconds kept behind the playhead").toBeLessThan(20);
+    await player.plays();
+  });
+});
