@@ -115,11 +115,14 @@ func (c Config) Marshal() []byte {
 	return append(append(out, c.Family), c.Table...)
 }
 
-// Track describes the stream. ID and Timescale are left to the caller.
+// Track describes the stream. ID and Timescale are left to the caller. Its
+// configuration tells SampleRate for the input's rate: Chromium refuses an MP4 in
+// which that, which is for information only, differs from the sample entry's.
 func (c Config) Track() (media.Track, error) {
 	if err := c.check(); err != nil {
 		return media.Track{}, err
 	}
+	c.InputRate = SampleRate
 	return media.Track{
 		Codec: media.Opus, CodecString: CodecString, Config: c.Marshal(),
 		SampleRate: SampleRate, Channels: c.Channels,

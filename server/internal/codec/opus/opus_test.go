@@ -107,3 +107,13 @@ func FuzzOpus(f *testing.F) {
 		}
 	})
 }
+
+func TestTrackTellsTheRateThatBrowsersWant(t *testing.T) {
+	track, err := opus.Config{Channels: 2, InputRate: 44100}.Track()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := opus.ParseConfig(track.Config); err != nil || c.InputRate != opus.SampleRate {
+		t.Errorf("input rate %d, %v; want %d", c.InputRate, err, opus.SampleRate)
+	}
+}
