@@ -68,7 +68,7 @@ type Options struct {
 	Build  Build
 	// Refused is told of who was turned away. It must not block.
 	Refused func(remote string, err error)
-	Log    *slog.Logger
+	Log     *slog.Logger
 }
 
 // Service implements framewirev1connect.AdminServiceHandler.

@@ -98,8 +98,10 @@ func TestPublisherEndsWithItsToken(t *testing.T) {
 func TestHooksTellOfPublishers(t *testing.T) {
 	var told []string
 	d := New(hub.New(hub.Options{}), Options{Rules: everybody, Hooks: Hooks{
-		Opened:  func(p Publisher) { told = append(told, fmt.Sprint("opened ", p.Stream)) },
-		Closed:  func(p Publisher, err error) { told = append(told, fmt.Sprint("closed ", p.Stream, " ", p.Bytes, " ", err)) },
+		Opened: func(p Publisher) { told = append(told, fmt.Sprint("opened ", p.Stream)) },
+		Closed: func(p Publisher, err error) {
+			told = append(told, fmt.Sprint("closed ", p.Stream, " ", p.Bytes, " ", err))
+		},
 		Refused: func(r publish.Request, err error) { told = append(told, fmt.Sprint("refused ", r.Stream)) },
 	}})
 	p := open(t, d, "a", "")
