@@ -23,7 +23,8 @@ const failures: Record<FailureReason, readonly [title: string, text: string]> = 
   unsupported_version: ["Please reload", "The server speaks another version than this page."],
   unauthorized: ["No access", "You are not allowed to watch this stream."],
   token_expired: ["Access has expired", "Reload the page to ask for access again."],
-  kicked: ["Session ended", "The operator has ended this session."],
+  // The text is the operator's own, or the server's.
+  kicked: ["Session ended", ""],
   no_media_source: ["This browser cannot play it", "It has no Media Source Extensions. A current browser has."],
   unsupported_codec: ["This browser cannot play it", ""],
   invalid_source: ["Wrong address", ""],

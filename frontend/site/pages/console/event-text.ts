@@ -91,7 +91,7 @@ function statusLine(status: StreamStatus, message: string): Line {
     case StreamStatus.OFFLINE:
       return { topic, tone: message ? "warn" : "plain", text: `Offline${rest}` };
     case StreamStatus.UNSPECIFIED:
-      return { topic, tone: "plain", text: `Removed${rest}` };
+      return { topic, tone: "plain", text: "Removed" };
     default:
       return { topic, tone: "plain", text: `Status ${status satisfies never}${rest}` };
   }
