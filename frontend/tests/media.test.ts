@@ -126,7 +126,7 @@ describe("pictures", () => {
 describe("the JSON subprotocol", () => {
   it("serves the plain script of the documentation, which saves a file that plays", async () => {
     const guide = readFileSync(join(root, "docs", "write-a-client.md"), "utf8");
-    const [, script] = /```js\n([^]*?)```/.exec(guide) ?? [];
+    const [, script] = /```js\n([\s\S]*?)```/.exec(guide) ?? [];
     if (!script) throw new Error("docs/write-a-client.md holds no script");
     const path = folder.path("save.mjs");
     writeFileSync(path, script.replaceAll("localhost:8080", address));

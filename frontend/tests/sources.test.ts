@@ -168,7 +168,7 @@ describe("epochs go on without reconnecting", () => {
     await player.sounds();
     await change(player, { encoding: "h264" }, /^avc1/);
     await player.sounds();
-    expect((await player.recoveries("change_type")).map(({ cause }) => cause).join("\n")).toMatch(/vp09[^]*av01/);
+    expect((await player.recoveries("change_type")).map(({ cause }) => cause).join("\n")).toMatch(/vp09[\s\S]*av01/);
     await notReloaded(player, tap);
   });
 
