@@ -84,8 +84,9 @@ export class Player {
   /** Waits for a status. */
   async reaches(kind: PlayerStatus["kind"]): Promise<PlayerStatus> {
     return this.#waiting(`status ${kind}`, async () => {
-      const status = await this.status();
-      return status.kind === kind && status;
+      // Until its script has come the element has no status.
+      const status: PlayerStatus | undefined = await this.status();
+      return status?.kind === kind && status;
     });
   }
 

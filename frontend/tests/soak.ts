@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { serve, startBrowser, stopAll } from "../stage/programs.js";
+import { Player, record } from "./harness/player.ts";
+import { Site } from "./harness/site.ts";
+import { until } from "./harness/until.ts";
+
+/** How long to play; SOAK_MINUTES says otherwise. */
+const minutes = Number(process.env.SOAK_MINUTES ?? 30);
+/** What is buffered, once that has settled. */
+const settled = 30;
+/** A heap may breathe, but not grow by more than this, in bytes. */
+const mostGrowth = 24 << 20;
+
+let address: string;
+let browser: Awaited<ReturnType<typeof startBrowser>>;
+let site: Site;
+
+beforeAll(async () => {
+  ({ address } = await serve(["--origin", "*", "--source", "demo=demo:"]));
+  site = await Site.start();
+  browser = await startBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+  await stopAll();
+});
+
+test(
+  `plays for ${minutes} minutes with the buffer trimmed, memory flat, and live to the end`,
+  async () => {
+    const page = await browser.newPage();
+    await page.addInitScript(record);
+    // On the page's own thread, where its heap can be seen.
+    await page.goto(site.element(address, "demo", "autoplay no-worker"));
+    const player = new Player(page);
+    await player.plays();
+    const cdp = await page.context().newCDPSession(page);
+    const heap = async () => {
+      await cdp.send("HeapProfiler.collectGarbage");
+      return (await cdp.send("Runtime.getHeapUsage")).usedSize;
+    };
+    const time = () => player.do((element) => element.currentTime);
+    const begin = await time();
+    await until("the buffer to settle", async () => (await time()) - begin > settled, 4 * settled * 1000);
+    const before = await heap();
+    const end = begin + minutes * 60;
+    await until(
+      "the end",
+      async () => {
+        const held = await player.do(({ buffered, currentTime }) => currentTime - buffered.start(0));
+        if (held > settled) throw new Error(`${held} s are held behind the playhead`);
+        return (await time()) >= end;
+      },
+      2 * minutes * 60_000 + 60_000,
+    );
+    expect((await heap()) - before, "growth of the heap in bytes").toBeLessThan(mostGrowth);
+    expect(await player.recoveries("reconnect")).toEqual([]);
+    await until("the live edge", () => player.do((e) => e.isLive && e.seekable.end(0) - e.currentTime < 1.5));
+  },
+  3 * minutes * 60_000 + 300_000,
+);
