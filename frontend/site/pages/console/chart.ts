@@ -111,7 +111,7 @@ export class Chart {
       grid: { stroke: colour("--line"), width: 1 },
     };
     return {
-      ...{ width: 320, height: HEIGHT, legend: { show: false }, padding: [8, 4, 0, 0] },
+      ...{ width: 320, height: HEIGHT, legend: { show: false }, padding: [8, 14, 0, 0] },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, sync: { key: "console" } },
       scales: {
         x: { time: true, range: () => this.#range },
