@@ -210,9 +210,14 @@ describe("a page of another origin", () => {
     await page.getByRole("button", { name: "Share and embed" }).click();
     const code = (label: string) => page.getByRole("dialog").getByRole("group", { name: label }).innerText();
     const [element, frame] = [await code("the Element"), await code("the Frame")];
-    await new Player(await stage.open(site.page(element, "localhost"))).plays();
-    const framed = await stage.open(site.page(frame, "localhost"));
-    const inner = await until("the frame", () => framed.frames().find((frame) => frame.url().includes("/embed/")));
+    await page.close();
+
+    const withElement = await stage.open(site.page(element, "localhost"));
+    await new Player(withElement).plays();
+    await withElement.close();
+
+    const withFrame = await stage.open(site.page(frame, "localhost"));
+    const inner = await until("the frame", () => withFrame.frames().find((one) => one.url().includes("/embed/")));
     await new Player(inner).plays();
   });
 });

@@ -169,9 +169,11 @@ describe("autoplay that is refused", () => {
     const tap = stage.closes(await Tap.to(address));
     const page = await stage.open(`http://${tap.address}/embed/demo`, {
       init: () => {
+        let clicked = false;
+        addEventListener("click", () => (clicked = true), true);
         const { play } = HTMLMediaElement.prototype;
         HTMLMediaElement.prototype.play = function (this: HTMLMediaElement) {
-          if (navigator.userActivation.hasBeenActive) return play.call(this);
+          if (clicked) return play.call(this);
           return Promise.reject(new DOMException("not without a click", "NotAllowedError"));
         };
       },

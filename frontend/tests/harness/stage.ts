@@ -7,6 +7,9 @@ import { Player, record } from "./player.ts";
 
 const results = join(root, "frontend", "test-results");
 
+/** Pixels are drawn without a graphics processor here. */
+const smallScreen = { width: 640, height: 400 };
+
 /** Noise that every broken connection makes in the console. */
 export const brokenConnection = /WebSocket connection to .* failed|net::ERR_|Failed to load resource/;
 
@@ -25,7 +28,7 @@ export class Stage {
   /** Opens a page in a context of its own. */
   async open(url: string, options: BrowserContextOptions & { init?: () => void } = {}): Promise<Page> {
     const { init, ...context } = options;
-    const page = await this.#browser.newPage({ viewport: { width: 960, height: 640 }, ...context });
+    const page = await this.#browser.newPage({ viewport: smallScreen, ...context });
     this.#pages.push(page);
     page.on("console", (message) => {
       if (message.type() === "error") this.#errors.push(`${message.text()} (${message.location().url})`);
