@@ -13,6 +13,9 @@ const steadyPlay = (runs, p50, p99) => [
   { what: "freezes in the worst run", figure: worst(runs, (run) => run.freezes.length), bound: 0 },
 ];
 
+/** The middle of the runs' p50. @param {readonly Summary[] | undefined} runs */
+const middle = (runs) => (runs ?? []).map((run) => run.latency.p50).sort((a, b) => a - b)[(runs?.length ?? 0) >> 1];
+
 /** The bars of each case, given its results. */
 export const bars = {
   /** @param {Summary[]} runs */
@@ -42,6 +45,15 @@ export const bars = {
   busy: (result) => [
     { what: "p50 more than idle, ms", figure: result.busy.steady.p50 - result.idle.steady.p50, bound: 50 },
     { what: "stalls", figure: result.stalls, bound: 0 },
+  ],
+  /** @param {Partial<Record<string, Summary[]>>} ways @returns {Bar[]} */
+  paths: (ways) => [
+    ...["rtmp", "whip"].map((way) => ({
+      what: `p50 of ${way} more than exec, ms`,
+      figure: (middle(ways[way]) ?? Number.NaN) - (middle(ways.exec) ?? Number.NaN),
+      bound: 20,
+    })),
+    { what: "p50 of the studio, ms", figure: middle(ways.studio) ?? Number.NaN, bound: 200 },
   ],
 };
 

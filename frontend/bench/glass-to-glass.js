@@ -1,7 +1,7 @@
 // Glass to glass: from the drawing of a frame, through x264, ffmpeg and the
 // server, to a frame in headless Chromium.
 //
-//   node bench/glass-to-glass.js [--case av,video,...] [--seconds 60] [--runs 5] [--joins 20] [--json FILE] [--check]
+//   node bench/glass-to-glass.js [--case av,video,...] [--seconds 60] [--runs 5] [--joins 20] [--ways exec,rtmp,...] [--json FILE] [--check]
 //
 // With --check it fails when a figure is over its bound.
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -10,6 +10,7 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { bars, kept } from "./bars.js";
 import { recovery, summarize } from "./figures.js";
+import { publishBy, ways } from "./publishers.js";
 import {
   framesOf,
   nowOf,
@@ -24,9 +25,10 @@ import {
 
 const { values: options } = parseArgs({
   options: {
-    case: { type: "string", default: "av,video,first,jitter,squeeze,busy" },
+    case: { type: "string", default: "av,video,first,jitter,squeeze,busy,paths" },
     seconds: { type: "string", default: "60" },
     runs: { type: "string", default: "5" },
+    ways: { type: "string", default: Object.keys(ways).join(",") },
     joins: { type: "string", default: "20" },
     query: { type: "string", default: "" },
     json: { type: "string" },
@@ -144,7 +146,27 @@ async function squeeze(browser, server) {
   return { ...summary, before, meanwhile: worst, back, untold };
 }
 
+/** Every way of publishing, in turns, so that what else the machine does hits all of them alike. */
+async function paths(browser) {
+  const all = {};
+  for (let run = 1; run <= runs; run++) {
+    for (const way of options.ways.split(",")) {
+      const published = await publishBy(way);
+      const { summary } = await play(browser, published.address, {});
+      await published.stop();
+      row(
+        `${way} ${run}/${runs}`,
+        summary,
+        `  stalls ${summary.player.stalls ?? "-"}  load ${loadavg()[0].toFixed(1)}`,
+      );
+      all[way] = [...(all[way] ?? []), summary];
+    }
+  }
+  return all;
+}
+
 const cases = {
+  paths,
   async av(browser) {
     const server = await startServer();
     const all = await repeated("picture and sound", browser, server.address, {});

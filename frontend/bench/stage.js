@@ -12,7 +12,7 @@ export async function startServer({ audio = true, codec = "h264" } = {}) {
 }
 
 /** Waits until the stream can be seen. */
-async function live(address) {
+export async function live(address) {
   for (let i = 0; i < 100; i++) {
     const response = await fetch(`http://${address}/streams/clock.mp4`, { signal: AbortSignal.timeout(2000) }).catch(
       () => undefined,

@@ -136,10 +136,11 @@ function executable() {
 /**
  * Starts Chromium, headless.
  *
- * @param {{ autoplay?: boolean, devices?: boolean }} [options] autoplay lets pages play sound without a click;
- *   devices gives them a camera and a microphone that are not real, without asking anybody.
+ * @param {{ autoplay?: boolean, devices?: boolean, loopback?: boolean }} [options] autoplay lets pages play sound
+ *   without a click; devices gives them a camera and a microphone that are not real, without asking anybody;
+ *   loopback lets WebRTC reach this machine.
  */
-export function startBrowser({ autoplay = true, devices = false } = {}) {
+export function startBrowser({ autoplay = true, devices = false, loopback = false } = {}) {
   return chromium.launch({
     executablePath: executable(),
     args: [
@@ -150,6 +151,7 @@ export function startBrowser({ autoplay = true, devices = false } = {}) {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...(loopback ? ["--allow-loopback-in-peer-connection"] : []),
       ...(devices ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] : []),
       `--autoplay-policy=${autoplay ? "no-user-gesture-required" : "document-user-activation-required"}`,
     ],
