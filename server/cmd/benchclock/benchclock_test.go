@@ -125,7 +125,7 @@ func TestEveryPictureTellsWhenItWasMade(t *testing.T) {
 func TestSoundAndPictureAreInStep(t *testing.T) {
 	recording := record(t, options{audio: true, videoCodec: "h264", gop: 60}, 4*time.Second)
 	r := new(sourcetest.Recorder)
-	if err := mp4.Demux(bytes.NewReader(recording), r); err != nil {
+	if err := mp4.Demux(bytes.NewReader(recording), r, mp4.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	video, audio := r.Track(t, media.Video), r.Track(t, media.Audio)

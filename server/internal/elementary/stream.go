@@ -90,7 +90,7 @@ func NewStream(id uint32, codec media.Codec, timescale uint32) (*Stream, error) 
 }
 
 // Configure gives the stream what its container holds out of band: avcC or hvcC,
-// or parameter sets with start codes; av1C; an AudioSpecificConfig; an OpusHead;
+// or parameter sets with start codes; av1C or bare OBUs; an AudioSpecificConfig; an OpusHead;
 // FLAC metadata. An empty config is no error and says nothing.
 func (s *Stream) Configure(config []byte) error {
 	if len(config) == 0 {

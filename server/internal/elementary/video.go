@@ -175,11 +175,11 @@ type av1Parser struct {
 }
 
 func (a *av1Parser) configure(config []byte) error {
-	c, err := av1.ParseConfig(config)
+	sequence, err := av1.FromExtradata(config)
 	if err != nil {
 		return err
 	}
-	return a.learn(c.SequenceHeader)
+	return a.learn(sequence)
 }
 
 func (a *av1Parser) learn(sequence []byte) error {

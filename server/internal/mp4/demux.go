@@ -20,6 +20,15 @@ const (
 	// maxPending bounds the samples a moof may announce in a live stream.
 	maxPending = 1 << 18
 
+	// pendingWait is how long the tracks that are known wait for one whose
+	// parameters come in band, with a keyframe: commonly one in two seconds.
+	pendingWait = 2500 * time.Millisecond
+
+	// maxHeld and maxHeldBytes bound the samples held back meanwhile: mostly
+	// sound, which comes in a hundred frames a second at most.
+	maxHeld      = 1000
+	maxHeldBytes = maxSample
+
 	// step is how much memory is taken ahead of the bytes that fill it.
 	step = 1 << 20
 )
@@ -28,16 +37,33 @@ const (
 // it is a progressive file.
 var ErrNotFragmented = errors.New("not a fragmented MP4")
 
-// ErrNoTracks reports a stream in which nothing can be played.
+// ErrNoParameters reports a track whose sample entry leaves its parameters out,
+// and of which no keyframe has brought them yet.
+var ErrNoParameters = errors.New("its parameters are not in the header, and no keyframe has brought them yet")
+
+// ErrNoTracks reports a stream in which nothing can be played, or, unless
+// Options say otherwise, not all that it is meant to show: all its video or all
+// its sound would be missing.
 var ErrNoTracks = errors.New("no track that can be played")
+
+// Options of Demux.
+type Options struct {
+	// Partial plays what there is of a movie whose video or sound cannot be
+	// played, unless that is nothing.
+	Partial bool
+
+	// LeftOut, when set, is told of tracks of video or sound that are not played.
+	// It is called from Demux.
+	LeftOut func(Unsupported)
+}
 
 // Demux reads a live fragmented MP4 until it ends, and hands over each sample as
 // soon as its last byte is there. A new moov in the middle starts the sink
 // anew. It returns nil when the input ends between two boxes.
 //
 // To stop it, make the reader fail.
-func Demux(r io.Reader, sink media.Sink) error {
-	d := &demuxer{in: bufio.NewReaderSize(r, 64<<10), sink: sink}
+func Demux(r io.Reader, sink media.Sink, o Options) error {
+	d := &demuxer{in: bufio.NewReaderSize(r, 64<<10), sink: sink, options: o}
 	for {
 		err := d.box()
 		if err == io.EOF {
@@ -50,18 +76,27 @@ func Demux(r io.Reader, sink media.Sink) error {
 	if d.movie == nil {
 		return &FormatError{Path: "stream", Offset: 0, Err: ErrNoMovie}
 	}
-	return nil
+	if err := d.release(); err != nil || d.started || !d.movie.pending() {
+		return err
+	}
+	return &FormatError{Path: "stream", Offset: d.at, Err: fmt.Errorf("%w: %w", ErrNoTracks, ErrNoParameters)}
 }
 
 type demuxer struct {
-	in   *bufio.Reader
-	sink media.Sink
-	at   int64 // bytes consumed
+	in      *bufio.Reader
+	sink    media.Sink
+	options Options
+	at      int64 // bytes consumed
 
 	movie   *movie
-	started bool
+	started bool             // the sink knows the tracks of this movie
+	ever    bool             // or of one before
 	last    map[*track]int64 // where each track's last sample ended
 	pending []sampleRef      // by place, of the last moof
+
+	held      []media.Sample // until the parameters of all tracks are known
+	heldBytes int
+	since     time.Time // arrival of the first
 }
 
 // box reads one box at the top. It returns io.EOF when there is none.
@@ -120,25 +155,86 @@ func (d *demuxer) moov(b *box, size int64) error {
 	if !m.fragmented {
 		return b.wrap(ErrNotFragmented)
 	}
-	usable := slices.ContainsFunc(m.tracks, func(t *track) bool { return t.err == nil })
-	if !usable {
-		for _, u := range m.unsupported() {
-			return b.fail("%w: %v", ErrNoTracks, u)
-		}
-		return b.wrap(ErrNoTracks)
+	if err := d.check(b, m); err != nil {
+		return err
+	}
+	if err := d.release(); err != nil { // of the movie before
+		return err
 	}
 	d.movie, d.pending, d.last, d.started = m, nil, map[*track]int64{}, false
+	if m.pending() {
+		return nil
+	}
 	return d.start()
 }
 
-// start announces the tracks, unless all wait for parameter sets in band.
+// check fails where tracks that cannot be played are missed, but not once there
+// was something to play, and tells of those that are left out.
+func (d *demuxer) check(b *box, m *movie) error {
+	var have [media.Audio + 1]bool
+	for _, t := range m.tracks {
+		if t.err == nil {
+			have[t.Kind()] = true
+		}
+	}
+	var missed error
+	var left []Unsupported
+	for _, u := range m.unsupported() {
+		kind := u.Kind()
+		if kind == 0 {
+			continue
+		}
+		left = append(left, u)
+		if !have[kind] && missed == nil {
+			missed = b.fail("%w: %v", ErrNoTracks, u)
+		}
+	}
+	if !have[media.Video] && !have[media.Audio] {
+		return cmp.Or(missed, b.wrap(ErrNoTracks))
+	}
+	if missed != nil && !d.options.Partial && !d.ever {
+		return missed
+	}
+	for _, u := range left {
+		d.leaveOut(u)
+	}
+	return nil
+}
+
+func (d *demuxer) leaveOut(u Unsupported) {
+	if d.options.LeftOut != nil {
+		d.options.LeftOut(u)
+	}
+}
+
+// start announces the tracks that can be played now.
 func (d *demuxer) start() error {
-	tracks := d.movie.playable()
-	if len(tracks) == 0 {
+	d.started, d.ever = true, true
+	return d.sink.Start(d.movie.playable())
+}
+
+// release ends the wait for parameters: it announces what there is, tells what is
+// not, and hands over the samples held back.
+func (d *demuxer) release() error {
+	if len(d.held) == 0 {
 		return nil
 	}
-	d.started = true
-	return d.sink.Start(tracks)
+	for _, t := range d.movie.tracks {
+		if t.err == nil && t.pending {
+			d.leaveOut(Unsupported{t.ID, t.handler, t.format, ErrNoParameters})
+		}
+	}
+	if err := d.start(); err != nil {
+		return err
+	}
+	held := d.held
+	d.held, d.heldBytes = nil, 0
+	for _, s := range held {
+		if err := d.sink.Write(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *demuxer) moof(b *box, size int64) error {
@@ -221,8 +317,10 @@ func (d *demuxer) deliver(r *sampleRef, data []byte) error {
 		if !r.sync || !t.resolve(data) {
 			return nil // nothing can be decoded before the parameter sets
 		}
-		if err := d.start(); err != nil {
-			return err
+		if d.started { // late: the others went on without it
+			if err := d.start(); err != nil {
+				return err
+			}
 		}
 	}
 	s, err := r.sample(data)
@@ -230,7 +328,19 @@ func (d *demuxer) deliver(r *sampleRef, data []byte) error {
 		return err
 	}
 	s.CapturedAt = time.Now()
-	return d.sink.Write(s)
+	if d.started {
+		return d.sink.Write(s)
+	}
+	if len(d.held) == 0 {
+		d.since = s.CapturedAt
+	}
+	d.held = append(d.held, s)
+	d.heldBytes += len(s.Data)
+	full := len(d.held) >= maxHeld || d.heldBytes >= maxHeldBytes
+	if full || !d.movie.pending() || s.CapturedAt.Sub(d.since) >= pendingWait {
+		return d.release()
+	}
+	return nil
 }
 
 // fill reads a box's payload.

@@ -64,7 +64,7 @@ func TestDemuxGivesWhatTheFileReaderGives(t *testing.T) {
 		t.Run(movflags, func(t *testing.T) {
 			data := live(t, movflags, "")
 			var got recorder
-			if err := mp4.Demux(trickle{bytes.NewReader(data)}, &got); err != nil {
+			if err := mp4.Demux(trickle{bytes.NewReader(data)}, &got, mp4.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			f, err := mp4.Open(bytes.NewReader(data), int64(len(data)))
@@ -117,7 +117,7 @@ func TestSamplesComeBeforeTheirBoxIsWhole(t *testing.T) {
 	in, out := io.Pipe()
 	got := recorder{wrote: make(chan struct{})}
 	done := make(chan error, 1)
-	go func() { done <- mp4.Demux(in, &got) }()
+	go func() { done <- mp4.Demux(in, &got, mp4.Options{}) }()
 	upTo := len(chunk) - len("second")
 	if _, err := out.Write(append(init, chunk[:upTo]...)); err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func rawBox(name string, payload ...byte) []byte {
 func TestDemuxPassesOverOtherBoxes(t *testing.T) {
 	data := live(t, fragmented, "")
 	var plain recorder
-	if err := mp4.Demux(bytes.NewReader(data), &plain); err != nil {
+	if err := mp4.Demux(bytes.NewReader(data), &plain, mp4.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var padded []byte
@@ -158,7 +158,7 @@ func TestDemuxPassesOverOtherBoxes(t *testing.T) {
 		at += size
 	}
 	var got recorder
-	if err := mp4.Demux(bytes.NewReader(padded), &got); err != nil {
+	if err := mp4.Demux(bytes.NewReader(padded), &got, mp4.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.EqualFunc(plain.samples, got.samples, equalSample) {
@@ -170,7 +170,7 @@ func TestNewMovieInTheMiddleStartsAnew(t *testing.T) {
 	first := live(t, fragmented, "")
 	second := live(t, fragmented, "-s 320x180 -ar 44100")
 	var got recorder
-	if err := mp4.Demux(bytes.NewReader(slices.Concat(first, second)), &got); err != nil {
+	if err := mp4.Demux(bytes.NewReader(slices.Concat(first, second)), &got, mp4.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.starts) != 2 || got.starts[0][0].Width != 160 || got.starts[1][0].Width != 320 || got.starts[1][1].SampleRate != 44100 {
@@ -190,7 +190,7 @@ func TestParameterSetsInBand(t *testing.T) {
 	copy(rest, append(binary.BigEndian.AppendUint32(nil, uint32(len(rest))), "free"...))
 
 	var got recorder
-	if err := mp4.Demux(bytes.NewReader(data), &got); err != nil {
+	if err := mp4.Demux(bytes.NewReader(data), &got, mp4.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	f, err := mp4.Open(bytes.NewReader(data), int64(len(data)))
@@ -242,7 +242,7 @@ func TestDemuxErrors(t *testing.T) {
 		{name: "refused", input: data, sink: recorder{refuse: refused}, want: refused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := mp4.Demux(bytes.NewReader(c.input), &c.sink)
+			err := mp4.Demux(bytes.NewReader(c.input), &c.sink, mp4.Options{})
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("got %v, want %v with %q", err, c.want, c.text)
 			}

@@ -140,7 +140,7 @@ func FuzzDemux(f *testing.F) {
 	seedFiles(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var got recorder
-		_ = mp4.Demux(bytes.NewReader(data), &got)
+		_ = mp4.Demux(bytes.NewReader(data), &got, mp4.Options{})
 		if len(got.samples) > 0 && len(got.starts) == 0 {
 			t.Fatal("samples before Start")
 		}
@@ -168,7 +168,7 @@ func TestClaimsCostNoMemory(t *testing.T) {
 	}
 	claim := joined(rawBox("ftyp", []byte("iso6")...), []byte{0, 0x30, 0, 0, 'm', 'o', 'o', 'v'})
 	var sink recorder
-	if err := mp4.Demux(bytes.NewReader(claim), &sink); err == nil {
+	if err := mp4.Demux(bytes.NewReader(claim), &sink, mp4.Options{}); err == nil {
 		t.Error("a moov of 3 MB without bytes is taken")
 	}
 	runtime.ReadMemStats(&after)

@@ -73,6 +73,16 @@ func (m *movie) playable() []media.Track {
 	return list
 }
 
+// pending reports whether a track that can be played waits for its parameters.
+func (m *movie) pending() bool {
+	for _, t := range m.tracks {
+		if t.err == nil && t.pending {
+			return true
+		}
+	}
+	return false
+}
+
 // Unsupported is a track that cannot be played.
 type Unsupported struct {
 	ID      uint32
@@ -83,6 +93,20 @@ type Unsupported struct {
 
 func (u Unsupported) String() string {
 	return fmt.Sprintf("track %d (%s, %s): %v", u.ID, printable(u.Handler), printable(u.Format), u.Err)
+}
+
+// Kind is what the track is meant to carry, 0 for neither video nor sound.
+func (u Unsupported) Kind() media.Kind { return kindOf(u.Handler) }
+
+func kindOf(handler string) media.Kind {
+	switch handler {
+	case "vide":
+		return media.Video
+	case "soun":
+		return media.Audio
+	default:
+		return 0
+	}
 }
 
 // ErrCodec reports a track whose codec is not one that can be carried on.

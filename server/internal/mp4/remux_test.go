@@ -125,6 +125,7 @@ func write(t *testing.T, tracks []media.Track, samples []media.Sample) string {
 func TestRemuxedFilesHoldTheSamePackets(t *testing.T) {
 	for _, c := range clips() {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			path := mediatest.Make(t, c.file, c.args...)
 			if c.again != "" || c.seek != "" {
 				path = mediatest.Make(t, c.file, mediatest.Args(args("-ss 0"+c.seek), []string{"-i", path}, args("-c copy"), args(c.again))...)

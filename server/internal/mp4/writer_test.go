@@ -110,7 +110,7 @@ func TestFragmentsComeBack(t *testing.T) {
 		}
 	}
 	var got recorder
-	if err := mp4.Demux(bytes.NewReader(out), &got); err != nil {
+	if err := mp4.Demux(bytes.NewReader(out), &got, mp4.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.samples) != len(want) {

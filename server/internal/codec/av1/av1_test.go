@@ -104,6 +104,30 @@ func TestConfigWithoutSequenceHeader(t *testing.T) {
 	}
 }
 
+func TestExtradata(t *testing.T) {
+	sequence := []byte{0x0a, 0x0b, 0, 0, 0, 0x04, 0x3c, 0xff, 0xbc, 0xda, 0xb8, 0x84, 0x34}
+	for _, c := range []struct {
+		name       string
+		data, want []byte
+	}{
+		{"a record", append([]byte{0x81, 0, 0x0c, 0}, sequence...), sequence},
+		{"a record without OBUs", []byte{0x81, 0, 0x0c, 0}, nil},
+		{"bare OBUs", sequence, sequence},
+		{"a delimiter before", append([]byte{0x12, 0}, sequence...), sequence},
+		{"without a size", append([]byte{0x08}, sequence[2:]...), sequence},
+		{"nothing", nil, nil},
+	} {
+		if got, err := av1.FromExtradata(c.data); err != nil || !bytes.Equal(got, c.want) {
+			t.Errorf("%s: %x, %v", c.name, got, err)
+		}
+	}
+	for _, bad := range [][]byte{{0x81}, {0x82, 0, 0, 0}, {0x0a, 0x0b, 0}} {
+		if got, err := av1.FromExtradata(bad); err == nil {
+			t.Errorf("%x gives %x", bad, got)
+		}
+	}
+}
+
 func FuzzAV1(f *testing.F) {
 	for _, s := range []string{"0a0b0000000 43cffbcdab88434", "12000a0a00000002aff89f5f3a0832 0210 00", "8100 0c00 0a0b00000004 3cffbcdab88434"} {
 		data, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
@@ -129,6 +153,11 @@ func FuzzAV1(f *testing.F) {
 			}
 			if again, err := config.Track(); err != nil || again.CodecString != track.CodecString {
 				t.Fatalf("%+v came back as %+v, %v", track, again, err)
+			}
+		}
+		if sequence, err := av1.FromExtradata(data); err == nil && sequence != nil {
+			if again, err := av1.FromExtradata(sequence); err != nil || !bytes.Equal(again, sequence) {
+				t.Fatalf("%x came back as %x, %v", sequence, again, err)
 			}
 		}
 		if config, err := av1.ParseConfig(data); err == nil {

@@ -27,8 +27,13 @@ type Config struct {
 	SequenceHeader []byte
 }
 
-// ParseConfig parses the payload of an av1C box.
+// ParseConfig parses the payload of an av1C box. An empty one, as ffmpeg writes it
+// ahead of an encoder that has not told its parameters yet, says nothing and is no
+// error.
 func ParseConfig(av1C []byte) (Config, error) {
+	if len(av1C) == 0 {
+		return Config{}, nil
+	}
 	if len(av1C) < configBytes {
 		return Config{}, fmt.Errorf("av1C: %d bytes are no record", len(av1C))
 	}
@@ -66,6 +71,18 @@ func (c Config) Track() (media.Track, error) {
 		return media.Track{}, ErrNoSequenceHeader
 	}
 	return NewTrack(c.SequenceHeader)
+}
+
+// FromExtradata returns the sequence header OBU of what containers hold beside the
+// stream: av1C, or OBUs as encoders give them out. It is nil where that holds none
+// and the stream carries it in band.
+func FromExtradata(data []byte) ([]byte, error) {
+	if len(data) > 0 && data[0]&0x80 == 0 { // the forbidden bit of an OBU, the marker of av1C
+		unit, err := FromUnit(data)
+		return unit.SequenceHeader, err
+	}
+	config, err := ParseConfig(data)
+	return config.SequenceHeader, err
 }
 
 // marshal returns the record for a sequence header OBU.

@@ -78,7 +78,7 @@ func recognize(head []byte) (demux func(io.Reader, media.Sink) error, name strin
 	case bytes.HasPrefix(head, []byte("FLV\x01")):
 		return flv.Demux, "FLV"
 	case isMP4(head):
-		return mp4.Demux, "MP4"
+		return func(r io.Reader, s media.Sink) error { return mp4.Demux(r, s, mp4.Options{}) }, "MP4"
 	case len(head) > 188 && mpegts.Recognize(head):
 		return func(r io.Reader, s media.Sink) error { return mpegts.Demux(r, s, mpegts.Options{}) }, "MPEG-TS"
 	default:

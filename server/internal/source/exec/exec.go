@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
@@ -53,28 +54,62 @@ func line(text string) (slog.Level, string) { return slog.LevelWarn, ffmpeg.Reda
 // Read reads media of any container from a pipe, whose read deadline is used, until
 // it ends or the context is done and whoever writes to the pipe stops. With stall
 // it fails with os.ErrDeadlineExceeded when nothing comes for so long.
+//
+// What cannot be played as it is goes through ffmpeg; without ffmpeg, the rest is
+// played and the log tells what is missing.
 func Read(ctx context.Context, pipe *os.File, stall time.Duration, log *slog.Logger, sink media.Sink) error {
-	in := &attempt{Sink: sink, pipe: pipe, stall: stall}
+	in := &attempt{Sink: sink, pipe: pipe, stall: stall, log: log}
 	if err := in.peek(); err != nil {
 		return err
 	}
-	head := in.head
-	var err error
+	demux := in.demuxer()
+	if demux == nil {
+		return ffmpeg.Convert(ctx, in.head, pipe, log, sink)
+	}
+	err := demux(false)
+	if in.started || !isUnsupported(err) {
+		return err
+	}
+	log.Info("reading on through ffmpeg", "reason", err)
+	converted := ffmpeg.Convert(ctx, in.kept, pipe, log, sink)
+	if !errors.Is(converted, ffmpeg.ErrMissing) {
+		return converted
+	}
+	in.again()
+	if partly := demux(true); in.started {
+		return partly
+	}
+	return fmt.Errorf("%w; %w", err, converted)
+}
+
+// errMP3 sends MP3 through ffmpeg: Media Source Extensions take it out of MP4 in
+// Firefox alone.
+var errMP3 = errors.New("MP3 does not play out of MP4 in most browsers")
+
+// isUnsupported reports errors that ffmpeg can help with.
+func isUnsupported(err error) bool {
+	return errors.Is(err, mp4.ErrNotFragmented) || errors.Is(err, mp4.ErrNoTracks) ||
+		errors.Is(err, mpegts.ErrUnsupported) || errors.Is(err, errMP3)
+}
+
+// demuxer returns what reads the container that the head is of, as much as can be
+// played of it or else nothing; nil where only ffmpeg may know it.
+func (a *attempt) demuxer() func(partial bool) error {
 	switch {
-	case isMP4(head):
-		log.Info("reading MP4")
-		err = mp4.Demux(in, in)
-	case mpegts.Recognize(head):
-		log.Info("reading MPEG-TS")
-		err = mpegts.Demux(in, in, mpegts.Options{})
-	default:
-		return ffmpeg.Convert(ctx, head, pipe, log, sink)
+	case isMP4(a.head):
+		a.log.Info("reading MP4")
+		return func(partial bool) error {
+			a.partial = partial
+			return mp4.Demux(a, a, mp4.Options{Partial: partial, LeftOut: a.leftOut})
+		}
+	case mpegts.Recognize(a.head):
+		a.log.Info("reading MPEG-TS")
+		return func(partial bool) error {
+			a.partial = partial
+			return mpegts.Demux(a, a, mpegts.Options{Partial: partial})
+		}
 	}
-	if !in.started && (errors.Is(err, mp4.ErrNotFragmented) || errors.Is(err, mp4.ErrNoTracks) || errors.Is(err, mpegts.ErrUnsupported)) {
-		log.Info("reading on through ffmpeg", "reason", err)
-		return ffmpeg.Convert(ctx, in.kept, pipe, log, sink)
-	}
-	return err
+	return nil
 }
 
 const (
@@ -82,8 +117,9 @@ const (
 	headSize = 3 * 204
 
 	// maxKept bounds what is kept of the beginning for ffmpeg, should it turn out
-	// that nothing else can read it: program maps and moov boxes come early.
-	maxKept = 8 << 20
+	// that nothing else can read it: program maps and moov boxes come early, and
+	// parameters within seconds.
+	maxKept = 32 << 20
 )
 
 // isMP4 reports whether the head is that of an MP4: a box of a type that comes
@@ -104,9 +140,18 @@ type attempt struct {
 	media.Sink
 	pipe    *os.File
 	stall   time.Duration
+	log     *slog.Logger
 	head    []byte // not given out yet
 	kept    []byte
+	partial bool
 	started bool
+}
+
+// again begins anew with what was kept.
+func (a *attempt) again() { a.head, a.kept = a.kept, nil }
+
+func (a *attempt) leftOut(u mp4.Unsupported) {
+	a.log.Warn("a track is left out", "kind", u.Kind().String(), "track", u.ID, "format", u.Format, "reason", u.Err)
 }
 
 // peek reads the first bytes; fewer when the output ends early.
@@ -122,6 +167,10 @@ func (a *attempt) peek() error {
 
 // Start implements media.Sink.
 func (a *attempt) Start(tracks []media.Track) error {
+	mp3 := slices.ContainsFunc(tracks, func(t media.Track) bool { return t.Codec == media.MP3 })
+	if mp3 && !a.partial && !a.started {
+		return errMP3
+	}
 	a.started, a.kept = true, nil
 	return a.Sink.Start(tracks)
 }

@@ -46,6 +46,7 @@ func clip(t *testing.T, container string, args ...string) string {
 
 func TestContainersAreRecognised(t *testing.T) {
 	h264 := []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac"}
+	aom := []string{"-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime"}
 	for _, c := range []struct {
 		name, container string
 		args            []string
@@ -57,6 +58,12 @@ func TestContainersAreRecognised(t *testing.T) {
 		{"MPEG-TS with AC-3", "mpegts", []string{"-c:v", "libx264", "-c:a", "ac3"}, media.H264, media.AAC},
 		{"Matroska", "matroska", h264, media.H264, media.AAC},
 		{"FLV", "flv", h264, media.H264, media.AAC},
+		{"fragmented MP4 with AV1 and an empty av1C", "mp4", append(aom, "-c:a", "aac", "-movflags", "frag_every_frame+empty_moov+default_base_moof"), media.AV1, media.AAC},
+		{"NUT with AV1 and bare OBUs", "nut", append(aom, "-c:a", "libopus"), media.AV1, media.Opus},
+		{"Matroska with AV1", "matroska", []string{"-c:v", "libsvtav1", "-preset", "12", "-svtav1-params", "lp=1", "-c:a", "aac"}, media.AV1, media.AAC},
+		{"fragmented MP4 with MP3", "mp4", []string{"-c:v", "libx264", "-c:a", "libmp3lame", "-movflags", "empty_moov+default_base_moof"}, media.H264, media.AAC},
+		{"fragmented MP4 with MPEG-4 video", "mp4", []string{"-c:v", "mpeg4", "-c:a", "aac", "-movflags", "empty_moov+default_base_moof"}, media.H264, media.AAC},
+		{"MPEG-TS with MP3", "mpegts", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "libmp3lame"}, media.H264, media.AAC},
 		{"MPEG program stream", "mpeg", []string{"-c:v", "mpeg2video", "-c:a", "mp2"}, media.H264, media.AAC},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -76,6 +83,23 @@ func TestContainersAreRecognised(t *testing.T) {
 			}
 			if n := len(r.Samples(media.Audio)); n < 60 {
 				t.Errorf("%d frames of sound", n)
+			}
+		})
+	}
+}
+
+// Without ffmpeg what can be played is played.
+func TestWithoutFFmpegTheRestIsPlayed(t *testing.T) {
+	for name, path := range map[string]string{
+		"MP4":     clip(t, "mp4", "-c:v", "mpeg4", "-c:a", "libmp3lame", "-movflags", "empty_moov+default_base_moof"),
+		"MPEG-TS": clip(t, "mpegts", "-c:v", "mpeg2video", "-c:a", "libmp3lame"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := command(t, "/bin/cat", path)
+			t.Setenv("PATH", t.TempDir())
+			r, err := sourcetest.Run(t, s)
+			if err != nil || r.Track(t, media.Audio).Codec != media.MP3 || len(r.Samples(media.Audio)) < 70 {
+				t.Errorf("%v, %+v, %d frames of sound", err, r.Starts(), len(r.Samples(media.Audio)))
 			}
 		})
 	}

@@ -90,7 +90,7 @@ func (s *Source) run(ctx context.Context, sink media.Sink) error {
 	}
 	err = s.convert(ctx, sink, missing.Error())
 	if errors.Is(err, ffmpeg.ErrMissing) && len(tracks) > 0 {
-		s.log.Warn("part of the file is left out", "reason", missing, "error", err)
+		s.log.Warn("part of the file will not be seen or heard everywhere", "reason", missing, "error", err)
 		return playback.Loop(ctx, file, tracks, sink)
 	}
 	return err
@@ -116,7 +116,8 @@ func (s *Source) fallBack(ctx context.Context, sink media.Sink, cause error) err
 }
 
 // choose returns the tracks that play as they are, and what is missing then: not
-// nil when a track of a kind is there but none of that kind can be played.
+// nil when a track of a kind is there but none of that kind can be played
+// everywhere.
 func choose(file *mp4.File) (tracks []media.Track, missing error) {
 	var have [media.Audio + 1]bool
 	var left []string
@@ -125,11 +126,15 @@ func choose(file *mp4.File) (tracks []media.Track, missing error) {
 			left = append(left, reason)
 			continue
 		}
-		have[t.Kind()] = true
 		tracks = append(tracks, t)
+		if t.Codec == media.MP3 { // Media Source Extensions take it in Firefox alone
+			left = append(left, "MP3 does not play out of MP4 in most browsers")
+			continue
+		}
+		have[t.Kind()] = true
 	}
 	for _, u := range file.Unsupported() {
-		if kind := kindOf(u.Handler); kind != 0 && !have[kind] {
+		if kind := u.Kind(); kind != 0 && !have[kind] {
 			left = append(left, u.String())
 		}
 	}
@@ -141,17 +146,6 @@ func choose(file *mp4.File) (tracks []media.Track, missing error) {
 		return nil, ErrNotMedia
 	default:
 		return tracks, nil
-	}
-}
-
-func kindOf(handler string) media.Kind {
-	switch handler {
-	case "vide":
-		return media.Video
-	case "soun":
-		return media.Audio
-	default:
-		return 0
 	}
 }
 

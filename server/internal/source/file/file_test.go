@@ -35,7 +35,8 @@ func TestFilesPlayInALoop(t *testing.T) {
 		{"quicktime.mov", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC},
 		{"vp9opus.mp4", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus},
 		{"flac.mp4", []string{"-c:v", "libx264", "-c:a", "flac", "-strict", "-2"}, media.H264, media.FLAC},
-		{"wrongname.txt", []string{"-c:v", "libx264", "-c:a", "libmp3lame", "-f", "mp4"}, media.H264, media.MP3},
+		{"mp3.mp4", []string{"-c:v", "libx264", "-c:a", "libmp3lame"}, media.H264, media.AAC},
+		{"wrongname.txt", []string{"-c:v", "libx264", "-c:a", "aac", "-f", "mp4"}, media.H264, media.AAC},
 		{"matroska.mkv", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC},
 		{"webm.webm", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus},
 		{"transport.ts", []string{"-c:v", "libx264", "-c:a", "aac"}, media.H264, media.AAC},
@@ -60,6 +61,17 @@ func TestFilesPlayInALoop(t *testing.T) {
 				t.Errorf("tracks were announced %d times", n)
 			}
 		})
+	}
+}
+
+// Without ffmpeg MP3 is passed on, for the browsers that play it.
+func TestMP3IsReadWithoutFFmpeg(t *testing.T) {
+	path := mediatest.Make(t, "mp3.mp4", mediatest.Args(mediatest.Picture("160x90", 25, 1), mediatest.Tone(48000, 1),
+		[]string{"-pix_fmt", "yuv420p", "-c:v", "libx264", "-c:a", "libmp3lame"})...)
+	t.Setenv("PATH", t.TempDir())
+	r := sourcetest.RunUntil(t, file.New(path, testLog(t)), sourcetest.Count(10, 10))
+	if got := r.Track(t, media.Audio); got.Codec != media.MP3 {
+		t.Errorf("%+v", got)
 	}
 }
 
