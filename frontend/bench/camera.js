@@ -11,7 +11,6 @@
   /** The worker's whole program. */
   function draw(width, height, frameRate) {
     const columns = 16;
-    const rows = 4;
     const cell = 32;
     const left = 64;
     const top = 224;

@@ -65,9 +65,9 @@ function row(name, s, more = "") {
 const skewAllowed = 3;
 
 /** Plays for a while and sums up what came after the player settled. */
-async function play(browser, address, settings, during = async () => {}) {
+async function play(browser, address, { settle = settling, ...settings }, during = async () => {}) {
   const page = await openPlayer(browser, address, { query: options.query, ...settings });
-  await sleep(settling);
+  await sleep(settle);
   const from = await nowOf(page);
   await Promise.all([sleep(seconds * 1000), during(page)]);
   const to = await nowOf(page);
@@ -152,7 +152,8 @@ async function paths(browser) {
   for (let run = 1; run <= runs; run++) {
     for (const way of options.ways.split(",")) {
       const published = await publishBy(way);
-      const { summary } = await play(browser, published.address, {});
+      // Twice as long: the publisher has just begun as well.
+      const { summary } = await play(browser, published.address, { settle: 2 * settling });
       await published.stop();
       row(
         `${way} ${run}/${runs}`,

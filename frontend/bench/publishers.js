@@ -81,6 +81,7 @@ async function byBrowser(publish) {
   await publish(page, `http://${server.address.replace("127.0.0.1", "localhost")}`);
   return {
     address: server.address,
+    page,
     stop: async () => {
       await browser.close();
       await server.stop();
