@@ -1,11 +1,10 @@
 // Sound: Opus in frames of 20 ms.
 
+import { Pace } from "./pace.ts";
 import type { Coded } from "./video.ts";
 
 /** Enough for music in stereo; speech in mono needs a third. */
 const BITRATE_PER_CHANNEL = 56_000;
-/** Encoders count samples from the first: one that is this far off the clock begins again. */
-const OFF_US = 80_000;
 /** The server joins shorter frames up to this. */
 const FRAME_US = 20_000;
 
@@ -20,8 +19,7 @@ export class Sounds {
   #encoder: AudioEncoder | undefined;
   #rate = 0;
   #channels = 0;
-  /** When the sound that comes next is due, as the encoder counts. */
-  #due = 0;
+  #pace = new Pace();
 
   constructor(events: SoundEvents) {
     this.#events = events;
@@ -34,19 +32,31 @@ export class Sounds {
    */
   encode(data: AudioData, timestamp: number): void {
     const { sampleRate, numberOfChannels, numberOfFrames } = data;
-    const isOff = Math.abs(timestamp - this.#due) > OFF_US;
-    if (isOff || sampleRate !== this.#rate || numberOfChannels !== this.#channels) {
-      this.#configure(sampleRate, numberOfChannels);
-      this.#due = timestamp;
-    }
-    this.#due += (numberOfFrames / sampleRate) * 1e6;
-    if (this.#encoder?.state === "configured") {
-      const timed = retimed(data, timestamp);
-      this.#encoder.encode(timed);
-      timed.close();
-    } else {
+    if (sampleRate !== this.#rate || numberOfChannels !== this.#channels) this.#pace = new Pace();
+    const step = this.#pace.next(timestamp, (numberOfFrames / sampleRate) * 1e6);
+    if (step.kind === "restart") this.#configure(sampleRate, numberOfChannels);
+    if (step.kind === "drop" || this.#encoder?.state !== "configured") {
       data.close();
+      return;
     }
+    const timed = retimed(data, timestamp);
+    if (step.kind === "fill") this.#fill(timestamp - step.length, step.length);
+    this.#encoder.encode(timed);
+    timed.close();
+  }
+
+  #fill(timestamp: number, length: number): void {
+    const numberOfFrames = Math.round((length / 1e6) * this.#rate);
+    const silence = new AudioData({
+      format: "f32-planar",
+      sampleRate: this.#rate,
+      numberOfFrames,
+      numberOfChannels: this.#channels,
+      timestamp: Math.round(timestamp),
+      data: new Float32Array(numberOfFrames * this.#channels),
+    });
+    this.#encoder?.encode(silence);
+    silence.close();
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Pace } from "./pace.ts";
 import { bestBitrate, RateControl } from "./rate.ts";
 import { Timeline } from "./timeline.ts";
 import { candidates } from "./video.ts";
@@ -66,6 +67,42 @@ describe("the timeline", () => {
     const timeline = new Timeline();
     timeline.map(50_000_000, 1_000);
     expect(timeline.map(0, 1_033)).toBeCloseTo(1_033, 0);
+  });
+});
+
+describe("the pace of sound", () => {
+  const piece = 10_000;
+
+  it("lets through what comes a little early or late", () => {
+    const pace = new Pace();
+    expect(pace.next(5_000_000, piece).kind).toBe("restart");
+    for (let i = 1; i < 500; i++) {
+      const early = (i % 7) * 2_000 - 6_000;
+      expect(pace.next(5_000_000 + i * piece + early, piece).kind).toBe("encode");
+    }
+  });
+
+  it("puts silence in place of what was lost, so that what follows is in time", () => {
+    const pace = new Pace();
+    pace.next(0, piece);
+    expect(pace.next(70_000, piece)).toEqual({ kind: "fill", length: 60_000 });
+    expect(pace.next(80_000, piece).kind).toBe("encode");
+  });
+
+  it("leaves out what is too much, as from a device whose clock is fast", () => {
+    const pace = new Pace();
+    const kinds = Array.from({ length: 10_000 }, (_, i) => pace.next(i * piece * 0.999, piece).kind);
+    expect(kinds.filter((kind) => kind === "drop").length).toBeGreaterThan(5);
+    expect(kinds.filter((kind) => kind === "drop").length).toBeLessThan(15);
+    expect(kinds.slice(1)).not.toContain("restart");
+  });
+
+  it("begins again where the source's clock jumped", () => {
+    const pace = new Pace();
+    pace.next(0, piece);
+    expect(pace.next(-9_000_000, piece).kind).toBe("restart");
+    expect(pace.next(9_000_000, piece).kind).toBe("restart");
+    expect(pace.next(9_010_000, piece).kind).toBe("encode");
   });
 });
 
