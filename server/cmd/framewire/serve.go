@@ -18,6 +18,8 @@ type serveCmd struct {
 	Window         *config.Duration `help:"Keep this much of each stream for seeking (default 30s)." env:"FRAMEWIRE_WINDOW" placeholder:"DURATION"`
 	MaxStreamBytes *config.Bytes    `help:"Keep at most this much of each stream in memory (default 256MiB)." env:"FRAMEWIRE_MAX_STREAM_BYTES" placeholder:"BYTES"`
 	Origin         []string         `help:"Let pages of this host play and embed, such as *.example.com, or * for all. Can be repeated." env:"FRAMEWIRE_ORIGINS" placeholder:"PATTERN"`
+	TrustedProxy   []string         `help:"Believe X-Forwarded-For, X-Forwarded-Proto and Forwarded of this address or network. Can be repeated." env:"FRAMEWIRE_TRUSTED_PROXIES" placeholder:"ADDR"`
+	ProxyProtocol  []string         `help:"Expect connections from this address or network to begin with a header of the PROXY protocol. Can be repeated." env:"FRAMEWIRE_PROXY_PROTOCOL" placeholder:"ADDR"`
 	TLSCert        *string          `name:"tls-cert" help:"Serve HTTPS with this certificate." env:"FRAMEWIRE_TLS_CERT" placeholder:"FILE"`
 	TLSKey         *string          `name:"tls-key" help:"The certificate's key." env:"FRAMEWIRE_TLS_KEY" placeholder:"FILE"`
 	TLSRedirect    *string          `name:"tls-redirect" help:"Answer plain HTTP on this address with the way to HTTPS." env:"FRAMEWIRE_TLS_REDIRECT" placeholder:"ADDR"`
@@ -69,6 +71,12 @@ func (s *serveCmd) merge() (config.Config, error) {
 	set(&c.Log.Level, s.LogLevel)
 	if len(s.Origin) > 0 {
 		c.Origins = s.Origin
+	}
+	if len(s.TrustedProxy) > 0 {
+		c.TrustedProxies = s.TrustedProxy
+	}
+	if len(s.ProxyProtocol) > 0 {
+		c.ProxyProtocol = s.ProxyProtocol
 	}
 	for _, spec := range s.Source {
 		if err := c.AddSource(spec); err != nil {

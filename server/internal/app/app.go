@@ -24,6 +24,7 @@ import (
 	"github.com/framewire/framewire/server/internal/events"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/metrics"
+	"github.com/framewire/framewire/server/internal/proxy"
 	"github.com/framewire/framewire/server/internal/roster"
 	"github.com/framewire/framewire/server/internal/web"
 	"github.com/framewire/framewire/server/internal/wire"
@@ -64,6 +65,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	listener = s.proxies.Listen(listener, o.Log)
 	defer s.dropTokens()
 	if err := s.openPorts(); err != nil {
 		s.publishing.close()
@@ -107,6 +109,7 @@ type server struct {
 
 	publishing publishing
 	secure     secure
+	proxies    proxy.Trust
 
 	tokens     auth.Switch
 	dropTokens func() // lets go of what reads tokens now
@@ -131,6 +134,9 @@ func build(o Options) (*server, error) {
 		if err := s.roster.Add(name, sources[name]); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.useProxies(c); err != nil {
+		return nil, err
 	}
 	if err := s.useTokens(&c.Auth); err != nil {
 		return nil, err
@@ -214,6 +220,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	s.runMetrics(sourceCtx, group)
 
 	httpServer := s.web.HTTPServer()
+	httpServer.Handler = s.front(httpServer.Handler)
 	group.Go(func() error { return s.secure.serve(httpServer, listener) })
 	group.Go(func() error {
 		<-groupCtx.Done()

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func start(t testing.TB, yaml string) *server {
 			return c, err
 		}
 		c.Listen = "127.0.0.1:0"
-		c.Publish.RTMP, c.Publish.WebRTC = config.Off, config.Off
+		c.Publish.RTMP, c.Publish.WebRTC = cmp.Or(c.Publish.RTMP, config.Off), config.Off
 		return c, c.Finish()
 	}
 	c, err := read()

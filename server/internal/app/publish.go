@@ -91,7 +91,7 @@ func (s *server) openRTMP() error {
 		listener, err := net.Listen("tcp", address)
 		switch {
 		case err == nil:
-			s.addRTMP("rtmp", listener)
+			s.addRTMP("rtmp", s.proxies.Listen(listener, s.log))
 		case needed:
 			return fmt.Errorf("listen for RTMP: %w", err)
 		default:
@@ -103,7 +103,7 @@ func (s *server) openRTMP() error {
 		if err != nil {
 			return fmt.Errorf("listen for RTMPS: %w", err)
 		}
-		s.addRTMP("rtmps", s.secure.listener(listener))
+		s.addRTMP("rtmps", s.secure.listener(s.proxies.Listen(listener, s.log)))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ func (s *server) sessionPublisher() func(session.Outlet) session.Publisher {
 			SessionID: o.SessionID,
 			Address:   o.Address,
 			Name:      o.Client,
+			Token:     o.Token,
 			Send:      o.Send,
 			Latency:   o.Latency,
 		})

@@ -98,8 +98,11 @@ func (s *server) apply(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	// From here on nothing fails but single streams.
 	if err := s.useTokens(&c.Auth); err != nil {
+		return err
+	}
+	// From here on nothing fails but single streams: proxies were checked with c.
+	if err := s.useProxies(c); err != nil {
 		return err
 	}
 	s.config.Store(c)

@@ -15,9 +15,6 @@ import (
 	"github.com/framewire/framewire/server/internal/web"
 )
 
-// hsts keeps browsers on HTTPS for a year (RFC 6797).
-const hsts = "max-age=31536000"
-
 // redirectTimeout bounds requests that are only told where to go.
 const redirectTimeout = 5 * time.Second
 
@@ -47,6 +44,7 @@ func (s *server) openTLS() error {
 	if s.secure.redirect, err = net.Listen("tcp", c.Redirect); err != nil {
 		return fmt.Errorf("listen for redirects: %w", err)
 	}
+	s.secure.redirect = s.proxies.Listen(s.secure.redirect, s.log)
 	return nil
 }
 
@@ -62,11 +60,6 @@ func (c *secure) serve(server *http.Server, listener net.Listener) error {
 	listener = web.Listen(listener)
 	var err error
 	if c.files != nil {
-		inner := server.Handler
-		server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Strict-Transport-Security", hsts)
-			inner.ServeHTTP(w, r)
-		})
 		server.TLSConfig = c.files.TLS()
 		err = server.ServeTLS(listener, "", "")
 	} else {

@@ -59,7 +59,8 @@ var layers = map[string][]string{
 
 	"server/internal/auth":   {"server/internal/media"},
 	"server/internal/certs":  {},
-	"server/internal/config": {"server/internal/media"},
+	"server/internal/config": {"server/internal/media", "server/internal/proxy"},
+	"server/internal/proxy":  {},
 	"server/client":          {"gen/go"},
 	"frontend":               {},
 	"gen/go":                 {},
@@ -86,6 +87,7 @@ var exclusive = map[string][]string{
 	"github.com/goccy/go-yaml":              {"server/internal/config"},
 	"connectrpc.com/connect":                {"server/internal/admin", "server/cmd", "gen/go"},
 	"github.com/prometheus/client_golang":   {"server/internal/metrics"},
+	"github.com/pires/go-proxyproto":        {"server/internal/proxy"},
 	"github.com/fsnotify/fsnotify":          {"server/internal/config"},
 	"google.golang.org/protobuf":            {"server/internal/wire", "server/internal/ingest", "server/internal/load", "server/client", "gen/go", "server/cmd"},
 	"github.com/framewire/framewire/gen/go": {"gen/go", "server/internal/wire", "server/internal/admin", "server/internal/load", "server/client", "server/internal/relay", "server/cmd"},

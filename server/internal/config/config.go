@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/proxy"
 )
 
 // ErrInvalid is wrapped by all errors about what the operator wrote.
@@ -37,6 +38,14 @@ type Config struct {
 	// Origins may open the WebSocket and embed the player besides the server's
 	// own: host patterns such as "*.example.com", or "*" for all.
 	Origins []string `yaml:"origins"`
+
+	// TrustedProxies are addresses and networks of reverse proxies whose headers
+	// Forwarded, X-Forwarded-For and X-Forwarded-Proto are believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+
+	// ProxyProtocol are addresses and networks of proxies whose connections begin
+	// with a header of the PROXY protocol, for HTTP and RTMP.
+	ProxyProtocol []string `yaml:"proxy_protocol"`
 
 	TLS TLS `yaml:"tls"`
 
@@ -146,6 +155,11 @@ func (c *Config) Finish() error {
 	}
 	if c.MaxStreamBytes < 1<<20 {
 		bad("max_stream_bytes is %d, want at least 1MiB", c.MaxStreamBytes)
+	}
+	for name, list := range map[string][]string{"trusted_proxies": c.TrustedProxies, "proxy_protocol": c.ProxyProtocol} {
+		if _, err := proxy.ParseNetworks(list); err != nil {
+			bad("%s: %w", name, err)
+		}
 	}
 	c.TLS.check(bad)
 	if c.Publish.RTMPS != "" && !c.TLS.Enabled() {

@@ -81,6 +81,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"auth: {issuer: me}", "auth"},
 		{"auth: {secret_file: a, public: [\"[\"]}", "auth.public[0]"},
 		{"auth: {callback_url: \"http://a/b\", audience: c}", "auth.audience"},
+		{"trusted_proxies: [here]", "trusted_proxies"},
+		{"proxy_protocol: [10.0.0.0/40]", "proxy_protocol"},
 		{"admin: {sources: [exe]}", "admin.sources[0]"},
 	} {
 		_, err := load(t, c.text)

@@ -43,6 +43,7 @@ var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 // but the caller, who ought not to Begin before Flush has sent everything.
 type Conn struct {
 	net.Conn
+	remote net.Addr // the client's, which a proxy may have told
 
 	mu   sync.Mutex
 	idle sync.Cond // sending has become false
@@ -64,11 +65,14 @@ type Conn struct {
 	try      attempt
 }
 
-func newConn(c net.Conn) *Conn {
-	w := &Conn{Conn: c}
+func newConn(c net.Conn, remote net.Addr) *Conn {
+	w := &Conn{Conn: c, remote: remote}
 	w.idle.L = &w.mu
 	return w
 }
+
+// RemoteAddr is the client's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
 // ReadFrom lets files go out without passing through the program.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {

@@ -17,11 +17,19 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	remote := c.RemoteAddr()
+	if r, ok := c.(relayed); ok {
+		c = r.Unwrap()
+	}
 	if tcp, ok := c.(*net.TCPConn); ok {
 		limitUnsent(tcp)
 	}
-	return newConn(c), nil
+	return newConn(c, remote), nil
 }
+
+// relayed is a connection that differs from the one under it in its RemoteAddr
+// alone: see proxy.Conn.
+type relayed interface{ Unwrap() net.Conn }
 
 type connKey struct{}
 
