@@ -47,7 +47,8 @@ type Options struct {
 	// tracks of other codecs. Default: everything is sent.
 	DecodableTypes []string
 
-	// Token is an access token, where the server asks for one.
+	// Token is an access token, where the server asks for one. One that allows
+	// publishing needs no key beside it.
 	Token string
 
 	// Settings to begin with. Default: volume 1, not muted, automatic latency.

@@ -116,6 +116,11 @@ func (s *Session) RequestKeyframe(ctx context.Context) error {
 	return s.do(ctx, &framewirev1.Command{Body: &framewirev1.Command_RequestKeyframe{RequestKeyframe: &framewirev1.RequestKeyframe{}}})
 }
 
+// RefreshToken gives a new access token, by which the session lives from now on.
+func (s *Session) RefreshToken(ctx context.Context, token string) error {
+	return s.do(ctx, &framewirev1.Command{Body: &framewirev1.Command_RefreshToken{RefreshToken: &framewirev1.RefreshToken{Token: token}}})
+}
+
 // ListStreams returns the server's streams, ordered by name.
 func (s *Session) ListStreams(ctx context.Context) ([]*framewirev1.StreamInfo, error) {
 	r, err := s.Do(ctx, &framewirev1.Command{Body: &framewirev1.Command_ListStreams{ListStreams: &framewirev1.ListStreams{}}})

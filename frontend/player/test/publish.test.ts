@@ -138,6 +138,24 @@ describe("a publisher", () => {
     expect(Socket.all).toHaveLength(1);
   });
 
+  it("asks for another token where the one it had has expired", async () => {
+    publisher.close();
+    Socket.all = [];
+    let asked = 0;
+    publisher = publish("ws://host/ws", {
+      stream: "cam",
+      token: () => `token ${++asked}`,
+      tracks: [track],
+      WebSocket: Socket as unknown as typeof WebSocket,
+    });
+    const socket = await connect();
+    expect(socket.sent[0]?.value).toMatchObject({ token: "token 1" });
+    socket.starts(1);
+    socket.says({ body: { case: "publishEnded", value: { id: 1, reason: 18 } } });
+    expect(publisher.state).toMatchObject({ phase: "reconnecting", reason: "token_expired" });
+    expect((await connect(1)).sent[0]?.value).toMatchObject({ token: "token 2" });
+  });
+
   it("comes back no sooner than the server asks", async () => {
     const socket = await connect();
     socket.says({ body: { case: "publishEnded", value: { id: 1, reason: 5, retryAfterMs: 8_000 } } });

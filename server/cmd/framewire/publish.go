@@ -24,8 +24,8 @@ import (
 type publishCmd struct {
 	URL    string `name:"url" help:"Publish on this server: ws://, wss://, http:// or https://." default:"ws://localhost:8080/ws" env:"FRAMEWIRE_URL" placeholder:"URL"`
 	Stream string `help:"Publish under this name." required:"" placeholder:"NAME"`
-	Key    string `help:"The stream key, where the server asks for one." env:"FRAMEWIRE_KEY" placeholder:"KEY"`
-	Token  string `help:"The access token of the session, where the server asks for one." env:"FRAMEWIRE_TOKEN" placeholder:"TOKEN"`
+	Key    string `help:"The stream key, or a token with the action publish, where the server asks for one." env:"FRAMEWIRE_KEY" placeholder:"KEY"`
+	Token  string `help:"An access token with the action publish: the same as --key for a server that asks for tokens." env:"FRAMEWIRE_TOKEN" placeholder:"TOKEN"`
 	Quiet  bool   `short:"q" help:"Show no progress."`
 	Source string `arg:"" help:"What to publish: demo:, a file's path, rtsp://, srt://, http(s)://, ffmpeg:INPUT-ARGUMENTS, exec:COMMAND, or - for standard input."`
 }

@@ -53,6 +53,7 @@ func (v *Viewer) admit(h *wire.Hello) (*auth.Grant, *wire.Goodbye) {
 		stream = h.Resume.Stream
 	}
 	grant, err := v.verify(cmp.Or(h.Token, v.peer.Token), stream)
+	v.keepToken(cmp.Or(h.Token, v.peer.Token))
 	h.Token, v.peer.Token = "", ""
 	switch {
 	case err == nil:
@@ -94,6 +95,14 @@ func (v *Viewer) hold(g *auth.Grant) {
 	})
 }
 
+// keepToken keeps the token for publishing, where that is possible and asks for
+// one. It is called from the goroutine that receives.
+func (v *Viewer) keepToken(token string) {
+	if v.host.opts.Publisher != nil && v.host.opts.Verifier != nil {
+		v.token = token
+	}
+}
+
 // mayWatch refuses a stream that the grant does not cover. The caller holds mu.
 func (v *Viewer) mayWatch(stream string, now time.Time) *wire.Error {
 	err := v.grant.Allows(auth.Watch, stream, now)
@@ -132,6 +141,7 @@ func (v *Viewer) renew(token string) *wire.Error {
 		}
 		return &wire.Error{Code: code, Field: "command.refresh_token.token", Message: err.Error()}
 	}
+	v.keepToken(token)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.hold(grant)

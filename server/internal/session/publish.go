@@ -35,6 +35,11 @@ type Outlet struct {
 	// SessionID, Address and Client are what is known of the client.
 	SessionID, Address, Client string
 
+	// Token returns the access token that the session lives by, for publishing
+	// without a stream key: a secret, or nothing. It may be called while a method
+	// of the Publisher is.
+	Token func() string
+
 	// Send sends a message to the client, in order. It does not wait, and may be
 	// called from any goroutine, also from one that holds locks of its own.
 	Send func(m wire.ServerMessage)
@@ -101,6 +106,7 @@ func (v *Viewer) readyToPublish() bool {
 			SessionID: v.id,
 			Address:   v.peer.Address,
 			Client:    joinVersion(v.hello.ClientName, v.hello.ClientVersion),
+			Token:     func() string { return v.token },
 			Send:      v.tell,
 			Latency:   v.host.latency,
 		})

@@ -32,6 +32,7 @@ type Viewer struct {
 	// Of the goroutine that receives.
 	commands  bucket
 	publisher Publisher // nil before the first message about publishing
+	token     string    // that the session lives by, where it may publish by it
 
 	// Of whoever steps.
 	out outbound

@@ -170,6 +170,7 @@ const (
 	PublishClosed          = pb.PublishEndReason_PUBLISH_END_REASON_CLOSED
 	PublishTooManyAttempts = pb.PublishEndReason_PUBLISH_END_REASON_TOO_MANY_ATTEMPTS
 	PublishInternal        = pb.PublishEndReason_PUBLISH_END_REASON_INTERNAL
+	PublishTokenExpired    = pb.PublishEndReason_PUBLISH_END_REASON_TOKEN_EXPIRED
 )
 
 // The publishing messages of servers.

@@ -232,11 +232,18 @@ export class Publisher {
     const why = this.#ending ?? { reason, message };
     if (this.#liveAt && now() - this.#liveAt > proven) this.#backoff.reset();
     this.#liveAt = 0;
-    if (final.has(why.reason) || this.#options.reconnect === false) return this.#end(why);
+    if (this.#isFinal(why.reason) || this.#options.reconnect === false) return this.#end(why);
     const wait = this.#backoff.next();
     this.#attempt++;
     this.#setState({ phase: "reconnecting", attempt: this.#attempt, retryAt: now() + wait, ...why });
     this.#retry = setTimeout(() => void this.#connect(), wait);
+  }
+
+  #isFinal(reason: Reason): boolean {
+    // Whoever gives tokens may give another.
+    const { token, key } = this.#options;
+    if (reason === "token_expired" && (typeof token === "function" || typeof key === "function")) return false;
+    return final.has(reason);
   }
 
   #end(why: { reason: Reason; message: string }): void {

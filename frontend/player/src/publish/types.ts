@@ -53,7 +53,7 @@ export interface PublishOptions {
   readonly key?: string | (() => string | Promise<string>);
   /** The tracks to begin with; setTracks changes them. Nothing is sent before there are some. */
   readonly tracks?: readonly PublishTrack[];
-  /** Access token of the session, where the server asks for one. */
+  /** Access token of the session, where the server asks for one. It publishes where there is no key. */
   readonly token?: string | (() => string | Promise<string>);
   /** Name and version of the program, for the server's logs. */
   readonly clientName?: string;

@@ -18,5 +18,5 @@ export const publishTables = {
 
 /** Names of enum values, by number. */
 export const publishEnums = {
-  PublishEndReason: ["unspecified", "finished", "bad_name", "unknown_stream", "bad_key", "stream_busy", "too_many_publishers", "shutting_down", "taken_over", "removed", "silent", "limit", "unsupported", "malformed", "already_publishing", "closed", "too_many_attempts", "internal"],
+  PublishEndReason: ["unspecified", "finished", "bad_name", "unknown_stream", "bad_key", "stream_busy", "too_many_publishers", "shutting_down", "taken_over", "removed", "silent", "limit", "unsupported", "malformed", "already_publishing", "closed", "too_many_attempts", "internal", "token_expired"],
 } as const;

@@ -16,7 +16,7 @@ type EndReason = Extract<PublishState, { phase: "ended" }>["reason"];
 
 /** Reasons that the visitor can do something about; the server's own words follow for the others. */
 const ENDS: Partial<Readonly<Record<EndReason, string>>> = {
-  bad_key: "The stream key is missing or wrong. Enter the key for this stream and go live again.",
+  bad_key: "The stream key is missing or wrong. Enter the key for this stream, or a token, and go live again.",
   bad_name: "No stream can have this name.",
   unknown_stream: "This server lets nobody publish a stream of this name. Ask its operator for the right one.",
   closed: "This server takes no publishers. Its operator can allow them, with a stream key.",

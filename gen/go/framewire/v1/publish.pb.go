@@ -76,6 +76,8 @@ const (
 	PublishEndReason_PUBLISH_END_REASON_TOO_MANY_ATTEMPTS PublishEndReason = 16
 	// The server failed. Come back later.
 	PublishEndReason_PUBLISH_END_REASON_INTERNAL PublishEndReason = 17
+	// The token that let the publisher in has expired. Come back with a new one.
+	PublishEndReason_PUBLISH_END_REASON_TOKEN_EXPIRED PublishEndReason = 18
 )
 
 // Enum value maps for PublishEndReason.
@@ -99,6 +101,7 @@ var (
 		15: "PUBLISH_END_REASON_CLOSED",
 		16: "PUBLISH_END_REASON_TOO_MANY_ATTEMPTS",
 		17: "PUBLISH_END_REASON_INTERNAL",
+		18: "PUBLISH_END_REASON_TOKEN_EXPIRED",
 	}
 	PublishEndReason_value = map[string]int32{
 		"PUBLISH_END_REASON_UNSPECIFIED":         0,
@@ -119,6 +122,7 @@ var (
 		"PUBLISH_END_REASON_CLOSED":              15,
 		"PUBLISH_END_REASON_TOO_MANY_ATTEMPTS":   16,
 		"PUBLISH_END_REASON_INTERNAL":            17,
+		"PUBLISH_END_REASON_TOKEN_EXPIRED":       18,
 	}
 )
 
@@ -159,7 +163,8 @@ type PublishStart struct {
 	// between parts.
 	Stream string `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
 	// Stream key or token that allows it, where the server asks for one. At most
-	// 8192 bytes.
+	// 8192 bytes. Empty: the token of the session (Hello.token, RefreshToken)
+	// counts, where it allows publishing.
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// The tracks of the samples that follow. At most 8; they may be left out and
 	// follow in PublishTracks.
@@ -919,7 +924,7 @@ const file_framewire_v1_publish_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x126\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1e.framewire.v1.PublishEndReasonR\x06reason\x12$\n" +
 	"\x0eretry_after_ms\x18\x03 \x01(\rR\fretryAfterMs\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage*\x90\x05\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage*\xb6\x05\n" +
 	"\x10PublishEndReason\x12\"\n" +
 	"\x1ePUBLISH_END_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bPUBLISH_END_REASON_FINISHED\x10\x01\x12\x1f\n" +
@@ -939,7 +944,8 @@ const file_framewire_v1_publish_proto_rawDesc = "" +
 	"%PUBLISH_END_REASON_ALREADY_PUBLISHING\x10\x0e\x12\x1d\n" +
 	"\x19PUBLISH_END_REASON_CLOSED\x10\x0f\x12(\n" +
 	"$PUBLISH_END_REASON_TOO_MANY_ATTEMPTS\x10\x10\x12\x1f\n" +
-	"\x1bPUBLISH_END_REASON_INTERNAL\x10\x11B@Z>github.com/framewire/framewire/gen/go/framewire/v1;framewirev1b\x06proto3"
+	"\x1bPUBLISH_END_REASON_INTERNAL\x10\x11\x12$\n" +
+	" PUBLISH_END_REASON_TOKEN_EXPIRED\x10\x12B@Z>github.com/framewire/framewire/gen/go/framewire/v1;framewirev1b\x06proto3"
 
 var (
 	file_framewire_v1_publish_proto_rawDescOnce sync.Once

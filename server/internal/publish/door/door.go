@@ -78,6 +78,7 @@ func Status(err error, keyed bool) int {
 		{publish.ErrShutdown, http.StatusServiceUnavailable},
 		{publish.ErrTakenOver, http.StatusConflict},
 		{publish.ErrRemoved, http.StatusGone},
+		{publish.ErrExpired, http.StatusUnauthorized},
 		{publish.ErrSilent, http.StatusRequestTimeout},
 		{publish.ErrLimit, http.StatusRequestEntityTooLarge},
 		{publish.ErrUnsupported, http.StatusUnsupportedMediaType},

@@ -45,6 +45,7 @@ func TestRefuse(t *testing.T) {
 		{publish.ErrBadKey, false, 401},
 		{publish.ErrBadKey, true, 403},
 		{publish.ErrUnknownStream, true, 404},
+		{publish.ErrExpired, true, 401},
 		{publish.ErrSilent, true, 408},
 		{publish.ErrStreamBusy, true, 409},
 		{publish.ErrRemoved, true, 410},

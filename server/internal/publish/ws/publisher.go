@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type Publisher struct {
 
 // Open returns the Publisher of a session. Close must be called.
 func (s *Server) Open(c Client) *Publisher {
+	if c.Token == nil {
+		c.Token = func() string { return "" }
+	}
 	if c.Latency == nil {
 		c.Latency = func(string) time.Duration { return 0 }
 	}
@@ -148,7 +152,7 @@ func (p *Publisher) start(m wire.PublishStart, now time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.server.opts.OpenTimeout)
 	defer cancel()
 	pub, err := p.server.opts.Desk.Open(ctx, publish.Request{
-		Stream: m.Stream, Key: m.Key, Protocol: publish.WebSocket,
+		Stream: m.Stream, Key: cmp.Or(m.Key, p.client.Token()), Protocol: publish.WebSocket,
 		Remote: address, Client: p.client.Name, Keyframes: keyframes,
 	})
 	if err != nil {

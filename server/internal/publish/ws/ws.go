@@ -75,6 +75,10 @@ type Client struct {
 	// SessionID, Address and Name are what is known of it.
 	SessionID, Address, Name string
 
+	// Token returns the access token of the session, or nothing. It is called from
+	// the goroutine that calls Take. Nil: there is none.
+	Token func() string
+
 	// Send sends a message, in order and without waiting.
 	Send func(m wire.ServerMessage)
 
@@ -108,6 +112,7 @@ var reasons = []struct {
 	{publish.ErrShutdown, wire.PublishShuttingDown, retryAfter},
 	{publish.ErrTakenOver, wire.PublishTakenOver, 0},
 	{publish.ErrRemoved, wire.PublishRemoved, 0},
+	{publish.ErrExpired, wire.PublishTokenExpired, 0},
 	{publish.ErrSilent, wire.PublishSilent, 0},
 	{publish.ErrLimit, wire.PublishLimit, 0},
 	{publish.ErrUnsupported, wire.PublishUnsupported, 0},
