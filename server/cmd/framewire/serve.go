@@ -23,6 +23,11 @@ type serveCmd struct {
 	TLSCert        *string          `name:"tls-cert" help:"Serve HTTPS with this certificate." env:"FRAMEWIRE_TLS_CERT" placeholder:"FILE"`
 	TLSKey         *string          `name:"tls-key" help:"The certificate's key." env:"FRAMEWIRE_TLS_KEY" placeholder:"FILE"`
 	TLSRedirect    *string          `name:"tls-redirect" help:"Answer plain HTTP on this address with the way to HTTPS." env:"FRAMEWIRE_TLS_REDIRECT" placeholder:"ADDR"`
+	ACMEDomain     []string         `name:"tls-acme-domain" help:"Serve HTTPS under this name, with a certificate from an ACME authority. Can be repeated." env:"FRAMEWIRE_TLS_ACME_DOMAINS" placeholder:"NAME"`
+	ACMEEmail      *string          `name:"tls-acme-email" help:"Where the authority writes to." env:"FRAMEWIRE_TLS_ACME_EMAIL" placeholder:"ADDRESS"`
+	ACMEDirectory  *string          `name:"tls-acme-directory" help:"The authority's URL (default: Let's Encrypt)." env:"FRAMEWIRE_TLS_ACME_DIRECTORY" placeholder:"URL"`
+	ACMERoots      *string          `name:"tls-acme-roots" help:"Know the authority's server by the roots in this file." env:"FRAMEWIRE_TLS_ACME_ROOTS" placeholder:"FILE"`
+	ACMEStorage    *string          `name:"tls-acme-storage" help:"Keep certificates and keys in this folder." env:"FRAMEWIRE_TLS_ACME_STORAGE" placeholder:"FOLDER"`
 	PublishKey     *string          `help:"Let everybody who has this key publish any stream." env:"FRAMEWIRE_PUBLISH_KEY" placeholder:"KEY"`
 	RTMP           *string          `name:"rtmp" help:"Take RTMP publishers on this address, or off (default: port 1935)." env:"FRAMEWIRE_RTMP" placeholder:"ADDR"`
 	WebRTC         *string          `name:"webrtc" help:"Take the media of WHIP publishers on this UDP address, or off (default: port 8189)." env:"FRAMEWIRE_WEBRTC" placeholder:"ADDR"`
@@ -61,6 +66,13 @@ func (s *serveCmd) merge() (config.Config, error) {
 	set(&c.TLS.Cert, s.TLSCert)
 	set(&c.TLS.Key, s.TLSKey)
 	set(&c.TLS.Redirect, s.TLSRedirect)
+	set(&c.TLS.ACME.Email, s.ACMEEmail)
+	set(&c.TLS.ACME.Directory, s.ACMEDirectory)
+	set(&c.TLS.ACME.Roots, s.ACMERoots)
+	set(&c.TLS.ACME.Storage, s.ACMEStorage)
+	if len(s.ACMEDomain) > 0 {
+		c.TLS.ACME.Domains = s.ACMEDomain
+	}
 	set(&c.Publish.RTMP, s.RTMP)
 	set(&c.Publish.WebRTC, s.WebRTC)
 	if s.PublishKey != nil {

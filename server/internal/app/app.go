@@ -67,7 +67,7 @@ func Serve(ctx context.Context, o Options) error {
 	}
 	listener = s.proxies.Listen(listener, o.Log)
 	defer s.dropTokens()
-	if err := s.openPorts(); err != nil {
+	if err := s.openPorts(listener.Addr()); err != nil {
 		s.publishing.close()
 		s.secure.close()
 		s.closeMetrics()
@@ -82,8 +82,8 @@ func Serve(ctx context.Context, o Options) error {
 }
 
 // openPorts opens what there is beside the main listener.
-func (s *server) openPorts() error {
-	if err := s.openTLS(); err != nil {
+func (s *server) openPorts(addr net.Addr) error {
+	if err := s.openTLS(addr); err != nil {
 		return err
 	}
 	if err := s.listenMetrics(); err != nil {
@@ -179,7 +179,7 @@ func (s *server) file(stream string) string {
 
 // greet tells the operator where to look.
 func (s *server) greet(addr net.Addr) {
-	s.log.Info("listening", "addr", addr.String(), "version", s.opts.Version, "open", openURL(addr, s.secure.files != nil))
+	s.log.Info("listening", "addr", addr.String(), "version", s.opts.Version, "open", openURL(addr, s.secure.certs != nil))
 	for _, e := range s.roster.All() {
 		s.log.Info("stream", "stream", e.Name, "source", e.Display)
 	}

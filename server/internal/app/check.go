@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/framewire/framewire/server/internal/certs"
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/source"
 )
@@ -20,6 +21,11 @@ func Check(c config.Config) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
 		if _, err := source.Parse(c.Streams[name].Source, slog.New(slog.DiscardHandler)); err != nil {
 			errs = append(errs, fmt.Errorf("%w: streams.%s: %w", config.ErrInvalid, name, err))
+		}
+	}
+	if c.TLS.Cert != "" {
+		if _, err := certs.Load(c.TLS.Cert, c.TLS.Key, slog.New(slog.DiscardHandler)); err != nil {
+			errs = append(errs, fmt.Errorf("%w: tls: %w", config.ErrInvalid, err))
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -18,34 +18,59 @@ import (
 // redirectTimeout bounds requests that are only told where to go.
 const redirectTimeout = 5 * time.Second
 
+// certificates are from files or from an authority.
+type certificates interface {
+	TLS() *tls.Config
+	// Watch takes renewed ones until ctx is done.
+	Watch(ctx context.Context) error
+}
+
 // secure is HTTPS as it was configured.
 type secure struct {
-	files    *certs.Files // nil: HTTP
+	certs    certificates // nil: HTTP
+	acme     *certs.ACME  // nil, or the same as certs
 	redirect net.Listener // nil: none
 	port     string       // of HTTPS
 }
 
-func (s *server) openTLS() error {
+// openTLS prepares HTTPS for the listener at addr.
+func (s *server) openTLS(addr net.Addr) error {
 	c := &s.opts.Config.TLS
 	if !c.Enabled() {
 		return nil
 	}
-	files, err := certs.Load(c.Cert, c.Key, s.log)
+	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		return err
-	}
-	s.secure.files = files
-	if _, s.secure.port, err = net.SplitHostPort(s.opts.Config.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if c.Redirect == "" {
-		return nil
+	s.secure.port = port
+	redirect := 0
+	if c.Redirect != "" {
+		listener, err := net.Listen("tcp", c.Redirect)
+		if err != nil {
+			return fmt.Errorf("listen for redirects: %w", err)
+		}
+		s.secure.redirect = s.proxies.Listen(listener, s.log)
+		redirect = portOf(listener.Addr())
+		s.log.Info("redirects listening", "addr", listener.Addr().String())
 	}
-	if s.secure.redirect, err = net.Listen("tcp", c.Redirect); err != nil {
-		return fmt.Errorf("listen for redirects: %w", err)
+	if len(c.ACME.Domains) == 0 {
+		s.secure.certs, err = certs.Load(c.Cert, c.Key, s.log)
+		return err
 	}
-	s.secure.redirect = s.proxies.Listen(s.secure.redirect, s.log)
-	return nil
+	s.secure.acme, err = certs.NewACME(certs.ACMEOptions{
+		Domains: c.ACME.Domains, Email: c.ACME.Email, Directory: c.ACME.Directory, Roots: c.ACME.Roots, Storage: c.ACME.Storage,
+		Host: host, TLSPort: portOf(addr), HTTPPort: redirect,
+	}, s.log)
+	s.secure.certs = s.secure.acme
+	return err
+}
+
+func portOf(addr net.Addr) int {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
 }
 
 // close lets go of the port of a server that did not get to run.
@@ -53,14 +78,17 @@ func (c *secure) close() {
 	if c.redirect != nil {
 		_ = c.redirect.Close()
 	}
+	if c.acme != nil {
+		c.acme.Close()
+	}
 }
 
 // serve serves HTTP or HTTPS on the listener until the server is shut down.
 func (c *secure) serve(server *http.Server, listener net.Listener) error {
 	listener = web.Listen(listener)
 	var err error
-	if c.files != nil {
-		server.TLSConfig = c.files.TLS()
+	if c.certs != nil {
+		server.TLSConfig = c.certs.TLS()
 		err = server.ServeTLS(listener, "", "")
 	} else {
 		err = server.Serve(listener)
@@ -73,14 +101,18 @@ func (c *secure) serve(server *http.Server, listener net.Listener) error {
 
 // run takes renewed certificates and redirects to HTTPS, until ctx is done.
 func (c *secure) run(ctx context.Context, group *errgroup.Group) {
-	if c.files != nil {
-		group.Go(func() error { return c.files.Watch(ctx) })
+	if c.certs != nil {
+		group.Go(func() error { return c.certs.Watch(ctx) })
 	}
 	if c.redirect == nil {
 		return
 	}
+	handler := http.Handler(http.HandlerFunc(c.toHTTPS))
+	if c.acme != nil {
+		handler = c.acme.HTTPChallenge(handler)
+	}
 	server := &http.Server{
-		Handler:           http.HandlerFunc(c.toHTTPS),
+		Handler:           handler,
 		ReadHeaderTimeout: redirectTimeout,
 		ReadTimeout:       redirectTimeout,
 		WriteTimeout:      redirectTimeout,
@@ -115,4 +147,4 @@ func (c *secure) toHTTPS(w http.ResponseWriter, r *http.Request) {
 }
 
 // listener returns a TLS listener with the server's certificate.
-func (c *secure) listener(l net.Listener) net.Listener { return tls.NewListener(l, c.files.TLS()) }
+func (c *secure) listener(l net.Listener) net.Listener { return tls.NewListener(l, c.certs.TLS()) }

@@ -87,6 +87,8 @@ var exclusive = map[string][]string{
 	"github.com/goccy/go-yaml":              {"server/internal/config"},
 	"connectrpc.com/connect":                {"server/internal/admin", "server/cmd", "gen/go"},
 	"github.com/prometheus/client_golang":   {"server/internal/metrics"},
+	"github.com/caddyserver/certmagic":      {"server/internal/certs"},
+	"go.uber.org/zap":                       {"server/internal/certs"},
 	"github.com/pires/go-proxyproto":        {"server/internal/proxy"},
 	"github.com/fsnotify/fsnotify":          {"server/internal/config"},
 	"google.golang.org/protobuf":            {"server/internal/wire", "server/internal/ingest", "server/internal/load", "server/client", "gen/go", "server/cmd"},

@@ -21,7 +21,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// What the ACME libraries leave running: a limiter for each authority, for as long
+// as the program runs; the watch over a lock, for five seconds after it was let go;
+// and the test's own authority.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"),
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"),
+		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
+	)
+}
 
 // write makes a certificate for name and writes it with its key.
 func write(t *testing.T, folder, name string, until time.Time) (certificate, key string) {

@@ -163,7 +163,7 @@ func (c *Config) Finish() error {
 	}
 	c.TLS.check(bad)
 	if c.Publish.RTMPS != "" && !c.TLS.Enabled() {
-		bad("publish.rtmps needs tls.cert and tls.key")
+		bad("publish.rtmps needs tls.cert and tls.key, or tls.acme")
 	}
 	c.Limits.check(bad)
 	c.Publish.check(bad)

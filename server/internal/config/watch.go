@@ -90,7 +90,7 @@ func (c *Config) Static(other *Config) []string {
 	differs("listen", c.Listen != other.Listen)
 	differs("window", c.Window != other.Window)
 	differs("max_stream_bytes", c.MaxStreamBytes != other.MaxStreamBytes)
-	differs("tls", c.TLS != other.TLS)
+	differs("tls", !c.TLS.equal(&other.TLS))
 	differs("metrics", c.Metrics != other.Metrics)
 	differs("log", c.Log != other.Log)
 	a, b := c.Limits, other.Limits
