@@ -136,6 +136,14 @@ func TestNothingIsHeldBack(t *testing.T) {
 }
 
 func TestTransportHoldsNothingBack(t *testing.T) {
+	t.Run("a URL", func(t *testing.T) { transport(t, nil) })
+	t.Run("arguments", func(t *testing.T) {
+		transport(t, []string{"-fflags", "nobuffer", "-probesize", "5000", "-f", "mpegts", "-timeout", "5000000"})
+	})
+}
+
+// transport reads MPEG-TS over TCP; args, if not nil, are ffmpeg's own.
+func transport(t *testing.T, args []string) {
 	path := clip(t, "mpegts", "-c:v", "libx264", "-bf", "0", "-c:a", "aac", "-pes_payload_size", "0")
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -157,7 +165,13 @@ func TestTransportHoldsNothingBack(t *testing.T) {
 		_, _ = c.Write(data)
 		_, _ = io.Copy(io.Discard, c) // until the other side hangs up
 	}()
-	s := ffmpeg.NewTransport("tcp://"+listener.Addr().String(), exec.Read, testLog(t))
+	url := "tcp://" + listener.Addr().String()
+	var s media.Source = ffmpeg.NewTransport(url, exec.Read, testLog(t))
+	if args != nil {
+		if s, err = ffmpeg.New(ffmpeg.Options{Args: append(args, "-i", url), Read: exec.Read, Log: testLog(t)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	held(t, s, 50, len(mediatest.ProbePackets(t, path).PacketsOf(1)))
 	<-served
 }

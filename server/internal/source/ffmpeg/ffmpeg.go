@@ -41,8 +41,8 @@ type Options struct {
 	// Loop begins finite inputs anew when they end.
 	Loop bool
 
-	// Read, when set, reads live MPEG-TS that turns up behind an http URL, with
-	// less delay than ffmpeg does.
+	// Read, when set, reads live MPEG-TS, said to be that or found behind an http
+	// URL, with less delay than ffmpeg does.
 	Read Reader
 
 	// Log receives what ffmpeg has to say. Credentials in URLs are left out.
@@ -82,7 +82,12 @@ func (s *Source) Run(ctx context.Context, sink media.Sink) error {
 	if err := available(); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(s.inputs, func(in input) bool { return in.once() }) {
+	if s.read != nil && len(s.inputs) == 1 && s.transport == nil {
+		if options, ok := s.inputs[0].liveTransport(); ok {
+			s.carry(options)
+		}
+	}
+	if s.transport == nil && slices.ContainsFunc(s.inputs, func(in input) bool { return in.once() }) {
 		return s.relay(ctx, sink)
 	}
 	if s.plan == nil && s.transport == nil {
@@ -122,16 +127,23 @@ func (s *Source) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.read != nil && len(s.inputs) == 1 && s.inputs[0].liveHTTP(found.formats[0]) {
-		s.transport = &Transport{url: s.inputs[0].url, read: s.read, log: s.log}
-		s.log.Info("ffmpeg input", "plan", "MPEG-TS carried only")
-		return nil
+	if s.read != nil && len(s.inputs) == 1 {
+		if options, ok := s.inputs[0].liveHTTP(found.formats[0]); ok {
+			s.carry(options)
+			return nil
+		}
 	}
 	if s.plan, err = newPlan(s.inputs, found, s.loop); err != nil {
 		return err
 	}
 	s.log.Info("ffmpeg input", "plan", s.plan.String())
 	return nil
+}
+
+// carry has ffmpeg fetch the only input's bytes and no more.
+func (s *Source) carry(options []string) {
+	s.transport = &Transport{options: options, url: s.inputs[0].url, read: s.read, log: s.log}
+	s.log.Info("ffmpeg input", "plan", "MPEG-TS carried only")
 }
 
 // relay reads inputs that can be opened only once: one ffmpeg reads them and hands

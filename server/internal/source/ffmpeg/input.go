@@ -82,11 +82,57 @@ func (in *input) recorded() bool {
 }
 
 // liveHTTP reports whether the input is an endless transport stream behind an http
-// URL that is read without options of the user's.
-func (in *input) liveHTTP(f format) bool {
+// URL, and returns the options with which its bytes are fetched.
+func (in *input) liveHTTP(f format) (options []string, ok bool) {
+	if !in.scheme("http", "https") || f.name != "mpegts" || f.finite {
+		return nil, false
+	}
+	return in.fetching()
+}
+
+// liveTransport reports whether the input is said to be MPEG-TS and comes in its
+// own time, and returns the options with which its bytes are fetched.
+func (in *input) liveTransport() (options []string, ok bool) {
+	if !in.scheme(carried...) || in.option("-f") != "mpegts" {
+		return nil, false
+	}
+	return in.fetching()
+}
+
+func (in *input) scheme(known ...string) bool {
 	scheme, _, _ := strings.Cut(in.url, ":")
-	plain := slices.Equal(in.options, schemes["http"])
-	return plain && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")) && f.name == "mpegts" && !f.finite
+	return slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, scheme) })
+}
+
+var (
+	// taking are options of how ffmpeg takes a stream apart. They mean nothing where
+	// it only fetches the bytes.
+	taking = []string{"-f", "-fflags", "-flags", "-analyzeduration", "-probesize", "-max_delay", "-use_wallclock_as_timestamps", "-thread_queue_size"}
+
+	// fetched are options of how it gets at the bytes.
+	fetched = []string{
+		"-timeout", "-rw_timeout", "-protocol_whitelist", "-listen", "-listen_timeout", "-headers", "-user_agent", "-referer",
+		"-cookies", "-auth_type", "-reconnect", "-reconnect_streamed", "-reconnect_delay_max", "-reconnect_on_network_error", "-reconnect_on_http_error",
+		"-mode", "-latency", "-rcvlatency", "-peerlatency", "-passphrase", "-pbkeylen", "-streamid", "-smoother",
+		"-pkt_size", "-buffer_size", "-fifo_size", "-overrun_nonfatal", "-localaddr", "-sources", "-reuse", "-tcp_nodelay", "-recv_buffer_size",
+	}
+)
+
+// fetching returns the options of the input without those of taking. It reports
+// false where there are any of which it is not known what they are for.
+func (in *input) fetching() (options []string, ok bool) {
+	if len(in.options)%2 != 0 {
+		return nil, false
+	}
+	for pair := range slices.Chunk(in.options, 2) {
+		switch {
+		case slices.Contains(fetched, pair[0]):
+			options = append(options, pair...)
+		case !slices.Contains(taking, pair[0]):
+			return nil, false
+		}
+	}
+	return options, true
 }
 
 // unpacedFormats give out as much as is asked for, or come in bursts. They are

@@ -23,9 +23,10 @@ type Reader func(ctx context.Context, pipe *os.File, stall time.Duration, log *s
 // it does not take a second or two to find out what they hold, holds back no frame
 // to see the next, and takes a peer's one call.
 type Transport struct {
-	url  string
-	read Reader
-	log  *slog.Logger
+	options []string // of the input
+	url     string
+	read    Reader
+	log     *slog.Logger
 }
 
 // NewTransport returns the source of a URL, or nil when its scheme is not of this
@@ -48,7 +49,8 @@ func (s *Transport) Run(ctx context.Context, sink media.Sink) error {
 	if err := available(); err != nil {
 		return err
 	}
-	argv := append(globals("warning"), "-f", "data", "-i", s.url,
+	argv := append(globals("warning"), s.options...)
+	argv = append(argv, "-f", "data", "-i", s.url,
 		"-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "data", "pipe:1")
 	command := process.Command{Argv: argv, Outputs: 1, Log: s.log, Line: parseLine}
 	err := process.Run(ctx, command, func(outputs []*os.File) error {
