@@ -3,6 +3,7 @@
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { rolldown } from "rolldown";
 import { defineConfig, type Plugin, type ProxyOptions } from "vite";
 
 const at = (path: string) => join(import.meta.dirname, path);
@@ -74,6 +75,39 @@ function playerScript(): Plugin {
 }
 
 /**
+ * Puts boot.ts into the head of the pages with a player, as text: a file would
+ * come later. The server names its hash in the pages' policy.
+ */
+function bootScript(): Plugin {
+  const boot = async () => {
+    const bundle = await rolldown({ input: at("site/boot/boot.ts") });
+    const { output } = await bundle.generate({ format: "iife", minify: true });
+    return output[0].code.trim();
+  };
+  return {
+    name: "framewire-boot-script",
+    apply: "build",
+    transformIndexHtml: {
+      order: "pre",
+      async handler(html, { path }) {
+        if (path !== "/watch.html" && path !== "/embed.html") return html;
+        return html.replace(/<meta charset[^>]*>/, (charset) => `${charset}\n    <script>BOOT</script>`);
+      },
+    },
+    generateBundle: {
+      order: "post",
+      async handler(_options, bundle) {
+        const code = await boot();
+        for (const page of Object.values(bundle)) {
+          if (page.type === "asset" && page.fileName.endsWith(".html"))
+            page.source = String(page.source).replace("<script>BOOT</script>", () => `<script>${code}</script>`);
+        }
+      },
+    },
+  };
+}
+
+/**
  * Removes the files of the build before, whose names hold a hash of their
  * content. The rest of dist stays: player.js, which another configuration
  * builds, and the placeholder that the Go package needs in a fresh clone.
@@ -90,7 +124,7 @@ export default defineConfig({
   root: at("site"),
   appType: "mpa",
   publicDir: false,
-  plugins: [routes(), playerScript(), removeOldAssets()],
+  plugins: [routes(), playerScript(), bootScript(), removeOldAssets()],
   resolve: { preserveSymlinks: true, conditions: ["source", "module", "browser", "development|production"] },
   build: {
     outDir: at("dist"),

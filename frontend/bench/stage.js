@@ -24,12 +24,15 @@ export async function live(address) {
   throw new Error("the clock did not go live within 10 s");
 }
 
-/** Opens the player with sound and the probe in it. */
+/** The page with the player alone, which plays by itself and with sound. */
+export const embedOf = (address, query = "") => `http://${address}/embed/clock?autoplay=1&muted=0${query}`;
+
+/** Opens the player with the probe in it. */
 export async function openPlayer(browser, address, { query = "", busy = 0 } = {}) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   await page.addInitScript({ path: join(root, "frontend", "bench", "probe.js") });
   if (busy > 0) await page.addInitScript(work, busy);
-  await page.goto(`http://${address}/embed/clock?autoplay=1&muted=0${query}`, { waitUntil: "commit" });
+  await page.goto(embedOf(address, query), { waitUntil: "commit" });
   return page;
 }
 

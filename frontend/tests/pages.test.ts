@@ -54,6 +54,19 @@ describe("every page", () => {
     }
   }
 
+  for (const path of ["/watch/demo", "/embed/demo?muted=0&latency=400", "/embed/demo?controls=0"]) {
+    it(`${path} plays over the connection that it opened before its player was loaded`, async (stage) => {
+      const page = await stage.open("about:blank");
+      const begun: number[] = [];
+      page.on("websocket", () => begun.push(Date.now()));
+      await page.goto(`http://${address}${path}`);
+      await new Player(page).plays();
+      expect(begun).toHaveLength(1);
+      expect(page.workers()).toHaveLength(1);
+      expect(await page.evaluate(() => "framewireEarlyStart" in globalThis)).toBe(false);
+    });
+  }
+
   it("fits a phone: nothing is wider than the screen, and the player's buttons are within it", async (stage) => {
     const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
     for (const path of ["/", "/watch/demo", "/embed/demo"]) {

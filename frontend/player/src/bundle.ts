@@ -8,10 +8,11 @@
 import { setDefaultServer } from "./element/video.ts";
 import { moduleWorker, setWorkerFactory, warmUp } from "./host/spawn.ts";
 import { inWorker, serve } from "./host/worker.ts";
+import { register } from "./ui/register.ts";
 import type { Millis } from "./units.ts";
 
 /** Controls wait for the first picture, but no longer than this. */
-const controlsAfter: Millis = 400;
+const controlsAfter: Millis = 3_000;
 
 function start(): void {
   setDefaultServer(new URL("/", import.meta.url).href);
@@ -24,7 +25,7 @@ function start(): void {
   } else {
     controls();
   }
-  void import("./ui/register.ts").then(({ register }) => register());
+  register();
 }
 
 if (inWorker()) serve();

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type page struct {
 	gzipped []byte // nil where that gains nothing
 	kind    string // Content-Type
 	etag    string // without quotes
+	scripts string // sources of Content-Security-Policy for the scripts within it
 }
 
 // pages holds all files by path. They are few and small, and never change while
@@ -77,6 +79,9 @@ func newPage(name string, data []byte) *page {
 		kind: cmp.Or(pageTypes[extension], mime.TypeByExtension(extension), "application/octet-stream"),
 		etag: base64.RawURLEncoding.EncodeToString(sum[:12]),
 	}
+	if extension == ".html" {
+		p.scripts = inlineScripts(data)
+	}
 	if len(data) < gzipMin || strings.HasPrefix(p.kind, "image/png") || strings.HasPrefix(p.kind, "font/") {
 		return p
 	}
@@ -88,6 +93,19 @@ func newPage(name string, data []byte) *page {
 		p.gzipped = small.Bytes()
 	}
 	return p
+}
+
+var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+
+// inlineScripts returns a source of Content-Security-Policy for each script
+// that stands in a page itself, each with a space before it.
+func inlineScripts(html []byte) string {
+	var sources strings.Builder
+	for _, match := range inlineScript.FindAllSubmatch(html, -1) {
+		sum := sha256.Sum256(match[1])
+		sources.WriteString(" 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'")
+	}
+	return sources.String()
 }
 
 // serve answers with the page, compressed where the client takes that.
@@ -124,10 +142,11 @@ const (
 	cacheChecked = "no-cache"
 )
 
-// policy is the Content-Security-Policy of pages, but for frame-ancestors. The
+// policy is the Content-Security-Policy of pages, but for frame-ancestors and
+// the scripts within a page, which stand in for the star of script-src. The
 // controls style themselves from within, which needs inline styles; the player
 // feeds the video from memory (blob:) and may do so on a worker of its own.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+const policy = "default-src 'none'; script-src 'self'*; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
 	"font-src 'self'; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; " +
 	"manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "
 
@@ -152,7 +171,7 @@ func (s *Server) html(w http.ResponseWriter, r *http.Request, name, ancestors st
 	}
 	h := w.Header()
 	if h.Get("Content-Security-Policy") == "" {
-		h.Set("Content-Security-Policy", policy+ancestors)
+		h.Set("Content-Security-Policy", strings.Replace(policy, "*", p.scripts, 1)+ancestors)
 	}
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 	h.Set("Cache-Control", cacheChecked)
@@ -190,11 +209,7 @@ func (s *Server) serveEmbed(w http.ResponseWriter, r *http.Request) {
 	if !s.checkName(w, r.PathValue("stream")) {
 		return
 	}
-	ancestors := "*"
-	if len(s.opts.FrameAncestors) > 0 {
-		ancestors = strings.Join(s.opts.FrameAncestors, " ")
-	}
-	s.html(w, r, "embed.html", ancestors)
+	s.html(w, r, "embed.html", *s.origins.ancestors.Load())
 }
 
 func (s *Server) checkName(w http.ResponseWriter, name string) bool {

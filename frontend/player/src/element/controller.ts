@@ -2,7 +2,7 @@ import { mediaSourceClass } from "../client/decodable.ts";
 import { FramewireError } from "../client/errors.ts";
 import type { SessionState, Settings, StreamInfo } from "../client/types.ts";
 import { profileOf } from "../engine/profile.ts";
-import type { CommandCall, LiveRange, MediaInfo, ToPage } from "../host/messages.ts";
+import type { CommandCall, LiveRange, MediaInfo, OpenOptions, ToPage } from "../host/messages.ts";
 import { type HostLink, spawn } from "../host/spawn.ts";
 import type { FailureReason, PlayerStatus, Stats } from "../status.ts";
 import { nameOf } from "../wire/index.ts";
@@ -198,21 +198,26 @@ export class Controller {
     } catch (error) {
       return this.#fail("invalid_source", error instanceof Error ? error.message : String(error));
     }
-    const host: HostLink = spawn((message) => {
-      if (this.#host === host) this.#receive(message);
-    }, source.worker);
-    this.#host = host;
     this.#token = source.token;
     const { settings } = source;
-    const profile = profileOf(navigator.userAgent);
-    this.#screen = new Screen(this.#video, profile.graphFloor !== undefined, {
+    const options: OpenOptions = {
+      url: url.href,
+      settings,
+      hasToken: source.token !== undefined,
+      visible: true,
+    };
+    const receive = (message: ToPage) => {
+      if (this.#host === host) this.#receive(message);
+    };
+    const host: HostLink = spawn(receive, source.worker, options);
+    this.#host = host;
+    const graph = profileOf(navigator.userAgent).graphFloor !== undefined;
+    this.#screen = new Screen(this.#video, graph, {
       send: (message) => host.send(message),
       allowed: (how) => this.#allowed(how),
       paused: () => this.pause(),
     });
     this.#screen.setSound(settings.volume, settings.muted);
-    const hasToken = source.token !== undefined;
-    host.send({ type: "open", options: { url: url.href, settings, profile, hasToken, visible: true } });
     this.#dispatch("loadstart");
     this.update();
   }

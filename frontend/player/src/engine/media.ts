@@ -15,6 +15,9 @@ interface ManagedMediaSource extends MediaSource {
   readonly streaming: boolean;
 }
 
+/** No timeline is longer: some 68 years. */
+const everything: Seconds = 2 ** 31;
+
 type MediaSourceClass = new () => MediaSource;
 
 function mediaSource(): MediaSource {
@@ -118,6 +121,9 @@ export class Media {
     this.#opened = true;
     // Before any track, or Safari ends playback at the edge of what is buffered.
     this.source.duration = Number.POSITIVE_INFINITY;
+    // Seeks go where media is about to come; without this Chromium forgets
+    // those that come before any media has, and moves the others back.
+    this.source.setLiveSeekableRange?.(0, everything);
     this.#events.opened(this);
   };
 }

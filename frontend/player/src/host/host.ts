@@ -3,6 +3,7 @@ import type { Commands } from "../client/commands.ts";
 import { FramewireError } from "../client/errors.ts";
 import type { ConnectionState, SessionState, Settings, StreamInfo, Track } from "../client/types.ts";
 import { Engine, type EngineEvents } from "../engine/engine.ts";
+import { profileOf } from "../engine/profile.ts";
 import type { Kind } from "../engine/track.ts";
 import type { RecoveryAction, UndecodableTrack } from "../status.ts";
 import { type Millis, now } from "../units.ts";
@@ -44,7 +45,7 @@ export class Host {
       settings,
     });
     this.#client = client;
-    this.#engine = new Engine(options.profile, () => client.clock.offset, this.#engineEvents());
+    this.#engine = new Engine(profileOf(navigator.userAgent), () => client.clock.offset, this.#engineEvents());
     this.#figures = new Figures(client, this.#engine);
     this.#listen();
     this.#wish(settings.muted || settings.volume === 0);

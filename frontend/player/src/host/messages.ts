@@ -2,7 +2,6 @@ import type { Commands } from "../client/commands.ts";
 import type { FramewireErrorCode } from "../client/errors.ts";
 import type { ClientEvents, ConnectionState, SessionState, Settings, StreamInfo } from "../client/types.ts";
 import type { PlayheadSample, ShownFrame } from "../engine/playhead.ts";
-import type { Profile } from "../engine/profile.ts";
 import type { FailureReason, GapInfo, Notice, Recovery, Stats, UndecodableTrack } from "../status.ts";
 import type { Moment, Seconds } from "../units.ts";
 
@@ -18,7 +17,6 @@ export type CommandCall = {
 export interface OpenOptions {
   readonly url: string;
   readonly settings: Settings;
-  readonly profile: Profile;
   /** True if the page has a token to give; it is asked for one before every connection. */
   readonly hasToken: boolean;
   readonly visible: boolean;

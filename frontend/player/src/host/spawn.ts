@@ -1,6 +1,7 @@
 import type { Millis } from "../units.ts";
+import { startedEarly, takeEarly } from "./early.ts";
 import { Host } from "./host.ts";
-import type { ToHost, ToPage } from "./messages.ts";
+import type { OpenOptions, ToHost, ToPage } from "./messages.ts";
 import { earlyMessages } from "./worker.ts";
 
 /** A worker that has not said a word for this long will not: a policy of the page forbids it. */
@@ -56,70 +57,69 @@ function workersPlay(): boolean {
 }
 
 /** Starts a host: in a worker where that can be, else in the page. */
-export function spawn(receive: (message: ToPage) => void, preferWorker: boolean): HostLink {
+export function spawn(receive: (message: ToPage) => void, preferWorker: boolean, options: OpenOptions): HostLink {
   if (preferWorker && workersPlay()) {
     try {
-      return new RemoteHost(receive);
+      return new RemoteHost(receive, options);
     } catch {
       // The page's policy forbids workers.
     }
   }
-  return new LocalHost(receive);
+  return new LocalHost(receive, options);
 }
 
 /** A host in this thread. */
 class LocalHost implements HostLink {
-  readonly #receive: (message: ToPage) => void;
-  #host: Host | undefined;
+  readonly #host: Host;
   #closed = false;
 
-  constructor(receive: (message: ToPage) => void) {
-    this.#receive = receive;
-  }
-
-  send(message: ToHost): void {
-    if (message.type !== "open") {
-      this.#host?.receive(message);
-      return;
-    }
-    this.#host?.close();
+  constructor(receive: (message: ToPage) => void, options: OpenOptions) {
     // As with a worker, nothing is told from within a call.
-    this.#host = new Host(message.options, (answer) =>
+    this.#host = new Host(options, (answer) =>
       queueMicrotask(() => {
-        if (!this.#closed) this.#receive(answer);
+        if (!this.#closed) receive(answer);
       }),
     );
   }
 
+  send(message: ToHost): void {
+    if (message.type !== "open") this.#host.receive(message);
+  }
+
   close(): void {
     this.#closed = true;
-    this.#host?.close();
+    this.#host.close();
   }
 }
 
 /** A host in a worker; one in the page takes its place if the worker does not start. */
 class RemoteHost implements HostLink {
   readonly #receive: (message: ToPage) => void;
+  readonly #options: OpenOptions;
   readonly #worker: Worker;
   readonly #timer: ReturnType<typeof setTimeout>;
-  #ready: boolean;
+  #ready = false;
   /** What was sent to a worker that has not answered yet. */
   #unproven: ToHost[] = [];
   #local: LocalHost | undefined;
 
-  constructor(receive: (message: ToPage) => void) {
-    const { worker, ready } = takeWarm() ?? startWorker();
+  constructor(receive: (message: ToPage) => void, options: OpenOptions) {
+    const { worker, said, open } = startWorker(options);
     this.#receive = receive;
+    this.#options = options;
     this.#worker = worker;
-    this.#ready = ready;
-    worker.onmessage = ({ data }: MessageEvent<ToPage | "ready">) => {
-      if (data !== "ready") this.#receive(data);
-      this.#proven();
-    };
     worker.onerror = () => this.#fallBack();
     this.#timer = setTimeout(() => this.#fallBack(), patience);
-    if (ready) this.#proven();
+    if (!open) worker.postMessage({ type: "open", options } satisfies ToHost);
+    // What it said before is heard before what it says from now on.
+    worker.onmessage = ({ data }) => said.push(data);
+    queueMicrotask(() => {
+      worker.onmessage = this.#closed ? null : ({ data }) => this.#hear(data);
+      for (const message of said) this.#hear(message);
+    });
   }
+
+  #closed = false;
 
   send(message: ToHost): void {
     if (this.#local) return this.#local.send(message);
@@ -129,6 +129,7 @@ class RemoteHost implements HostLink {
   }
 
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     this.#worker.postMessage({ type: "close" } satisfies ToHost);
     // The socket is closed properly first.
@@ -137,51 +138,54 @@ class RemoteHost implements HostLink {
     this.#local?.close();
   }
 
-  #proven(): void {
-    this.#ready = true;
-    this.#unproven = [];
-    clearTimeout(this.#timer);
+  #hear(message: ToPage | "ready"): void {
+    if (this.#closed) return;
+    if (!this.#ready) {
+      this.#ready = true;
+      this.#unproven = [];
+      clearTimeout(this.#timer);
+    }
+    if (message !== "ready") this.#receive(message);
   }
 
   #fallBack(): void {
-    if (this.#ready || this.#local) return;
+    if (this.#ready || this.#local || this.#closed) return;
     clearTimeout(this.#timer);
     this.#worker.onmessage = null;
     this.#worker.terminate();
-    this.#local = new LocalHost(this.#receive);
+    this.#local = new LocalHost(this.#receive, this.#options);
     for (const message of this.#unproven) this.#local.send(message);
     this.#unproven = [];
   }
 }
 
+/** A worker, what it has said, and whether it was told to open. */
 interface Started {
   readonly worker: Worker;
-  ready: boolean;
+  readonly said: (ToPage | "ready")[];
+  readonly open: boolean;
 }
 
-let warm: Started | undefined;
+let warm: Worker | undefined;
 
-/** Starts a worker for the player that is about to be made. */
+/** Starts a worker for the player that is about to be made, unless the page has done so. */
 export function warmUp(): void {
-  if (!workersPlay() || warm) return;
+  if (warm || !factory || !workersPlay() || startedEarly()) return;
   try {
-    const started = startWorker();
-    started.worker.onmessage = () => {
-      started.ready = true;
-    };
-    warm = started;
+    warm = factory();
   } catch {
     // The page's policy forbids workers.
   }
 }
 
-function takeWarm(): Started | undefined {
-  const taken = warm;
+function startWorker(options: OpenOptions): Started {
+  const early = takeEarly();
+  if (early && JSON.stringify(early.options) === JSON.stringify(options)) {
+    return { worker: early.worker, said: early.messages.map(({ data }) => data), open: true };
+  }
+  early?.worker.terminate(); // it plays something else
+  const worker = warm ?? factory?.();
   warm = undefined;
-  return taken;
-}
-
-function startWorker(): Started {
-  if (!factory) throw new Error("no worker factory is set");
-  return { worker: factory(), ready: false };
+  if (!worker) throw new Error("no worker factory is set");
+  return { worker, said: [], open: false };
 }
