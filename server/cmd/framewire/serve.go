@@ -18,6 +18,7 @@ type serveCmd struct {
 	Window         *config.Duration `help:"Keep this much of each stream for seeking (default 30s)." env:"FRAMEWIRE_WINDOW" placeholder:"DURATION"`
 	MaxStreamBytes *config.Bytes    `help:"Keep at most this much of each stream in memory (default 256MiB)." env:"FRAMEWIRE_MAX_STREAM_BYTES" placeholder:"BYTES"`
 	Origin         []string         `help:"Let pages of this host play and embed, such as *.example.com, or * for all. Can be repeated." env:"FRAMEWIRE_ORIGINS" placeholder:"PATTERN"`
+	FrameAncestor  []string         `help:"Let pages of this host show /embed in a frame, such as *.example.com, or * for all (default: as --origin). Can be repeated." env:"FRAMEWIRE_FRAME_ANCESTORS" placeholder:"HOST"`
 	TrustedProxy   []string         `help:"Believe X-Forwarded-For, X-Forwarded-Proto and Forwarded of this address or network. Can be repeated." env:"FRAMEWIRE_TRUSTED_PROXIES" placeholder:"ADDR"`
 	ProxyProtocol  []string         `help:"Expect connections from this address or network to begin with a header of the PROXY protocol. Can be repeated." env:"FRAMEWIRE_PROXY_PROTOCOL" placeholder:"ADDR"`
 	TLSCert        *string          `name:"tls-cert" help:"Serve HTTPS with this certificate." env:"FRAMEWIRE_TLS_CERT" placeholder:"FILE"`
@@ -83,6 +84,9 @@ func (s *serveCmd) merge() (config.Config, error) {
 	set(&c.Log.Level, s.LogLevel)
 	if len(s.Origin) > 0 {
 		c.Origins = s.Origin
+	}
+	if len(s.FrameAncestor) > 0 {
+		c.FrameAncestors = s.FrameAncestor
 	}
 	if len(s.TrustedProxy) > 0 {
 		c.TrustedProxies = s.TrustedProxy

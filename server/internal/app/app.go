@@ -161,6 +161,9 @@ func (s *server) openWeb() {
 		Sessions: s.sessionOptions(),
 		Pages:    pages,
 		Origins:  s.opts.Config.Origins,
+
+		FrameAncestors: s.opts.Config.FrameAncestors,
+
 		File:     s.file,
 		Verifier: &s.tokens,
 		Refused: func(what, stream, remote string, err error) {

@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/admin"
 	"github.com/framewire/framewire/server/internal/desk"
 	"github.com/framewire/framewire/server/internal/events"
 	"github.com/framewire/framewire/server/internal/hub"
+	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/publish"
 	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/wire"
@@ -41,6 +43,10 @@ func (s *server) sessionHooks() session.Hooks {
 // refused tells the event log and the metrics of who was turned away.
 func (s *server) refused(what, stream, id, remote string, err error) {
 	s.metrics.Refused(what, err)
+	var page *origin.Error
+	if errors.As(err, &page) && !page.First {
+		return // a page that is refused tries again and again
+	}
 	s.events.Emit(events.Event{Stream: stream, Session: id, Body: events.Refused{What: what, Reason: err.Error(), Remote: remote}})
 }
 

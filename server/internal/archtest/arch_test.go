@@ -46,7 +46,7 @@ var layers = map[string][]string{
 		"server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm", "server/internal/wire",
 	},
 	"server/internal/desk": {"server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest", "server/internal/auth"},
-	"server/internal/web":  {"server/internal/media", "server/internal/session", "server/internal/hub", "server/internal/wire", "server/internal/auth"},
+	"server/internal/web":  {"server/internal/media", "server/internal/origin", "server/internal/session", "server/internal/hub", "server/internal/wire", "server/internal/auth"},
 
 	"server/internal/admin": {
 		"gen/go", "server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",
@@ -54,12 +54,13 @@ var layers = map[string][]string{
 	},
 	"server/internal/metrics": {
 		"server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",
-		"server/internal/publish", "server/internal/desk", "server/internal/auth",
+		"server/internal/publish", "server/internal/desk", "server/internal/auth", "server/internal/origin",
 	},
 
 	"server/internal/auth":   {"server/internal/media"},
 	"server/internal/certs":  {},
-	"server/internal/config": {"server/internal/media", "server/internal/proxy"},
+	"server/internal/config": {"server/internal/media", "server/internal/proxy", "server/internal/origin"},
+	"server/internal/origin": {},
 	"server/internal/proxy":  {},
 	"server/client":          {"gen/go"},
 	"frontend":               {},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/proxy"
 )
 
@@ -38,6 +40,11 @@ type Config struct {
 	// Origins may open the WebSocket and embed the player besides the server's
 	// own: host patterns such as "*.example.com", or "*" for all.
 	Origins []string `yaml:"origins"`
+
+	// FrameAncestors may show /embed in a frame, besides the server's own pages:
+	// "*", or hosts such as "example.com", "*.example.com" and
+	// "https://example.com:8443". Nil: those of Origins.
+	FrameAncestors []string `yaml:"frame_ancestors"`
 
 	// TrustedProxies are addresses and networks of reverse proxies whose headers
 	// Forwarded, X-Forwarded-For and X-Forwarded-Proto are believed.
@@ -155,6 +162,16 @@ func (c *Config) Finish() error {
 	}
 	if c.MaxStreamBytes < 1<<20 {
 		bad("max_stream_bytes is %d, want at least 1MiB", c.MaxStreamBytes)
+	}
+	for i, pattern := range c.Origins {
+		if _, err := path.Match(pattern, ""); err != nil {
+			bad("origins[%d]: %q is no pattern", i, pattern)
+		}
+	}
+	for i, pattern := range c.FrameAncestors {
+		if !origin.FrameSource(pattern) {
+			bad("frame_ancestors[%d] is %q, want a host such as example.com or *.example.com, with or without scheme and port, or *", i, pattern)
+		}
 	}
 	for name, list := range map[string][]string{"trusted_proxies": c.TrustedProxies, "proxy_protocol": c.ProxyProtocol} {
 		if _, err := proxy.ParseNetworks(list); err != nil {

@@ -86,6 +86,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"tls: {acme: {domains: [a.example], directory: \"http://ca\"}}", "tls.acme.directory"},
 		{"tls: {acme: {email: a@b.example}}", "tls.acme"},
 		{"tls: {cert: a, key: b, acme: {domains: [a.example]}}", "tls"},
+		{"origins: [\"[\"]", "origins[0]"},
+		{"frame_ancestors: [\"a; script-src *\"]", "frame_ancestors[0]"},
 		{"trusted_proxies: [here]", "trusted_proxies"},
 		{"proxy_protocol: [10.0.0.0/40]", "proxy_protocol"},
 		{"admin: {sources: [exe]}", "admin.sources[0]"},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/publish"
 )
 
@@ -24,6 +25,7 @@ var reasons = []struct {
 	{auth.ErrBadToken, "bad_token"},
 	{auth.ErrForbidden, "forbidden"},
 	{auth.ErrUnavailable, "unavailable"},
+	{origin.ErrRefused, "origin"},
 	{publish.ErrBadName, "bad_name"},
 	{publish.ErrUnknownStream, "unknown_stream"},
 	{publish.ErrBadKey, "bad_key"},

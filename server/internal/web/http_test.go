@@ -221,7 +221,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 }
 
 func TestSocketIsRefusedWithAnExplanation(t *testing.T) {
-	s := serve(t, web.Options{Origins: []string{"good.example"}})
+	s := serve(t, web.Options{Origins: []string{"good.example"}, Log: slog.New(slog.DiscardHandler)})
 	for _, c := range []struct {
 		name      string
 		path      string

@@ -209,7 +209,7 @@ func (s *Server) serveEmbed(w http.ResponseWriter, r *http.Request) {
 	if !s.checkName(w, r.PathValue("stream")) {
 		return
 	}
-	s.html(w, r, "embed.html", *s.origins.ancestors.Load())
+	s.html(w, r, "embed.html", s.origins.Ancestors())
 }
 
 func (s *Server) checkName(w http.ResponseWriter, name string) bool {

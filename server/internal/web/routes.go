@@ -53,7 +53,7 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 // serveStream answers with a stream as HTTP media, in the format that the
 // extension names.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
-	allowAll(w)
+	s.share(w, r)
 	file := r.PathValue("file")
 	for extension, serve := range map[string]func(http.ResponseWriter, *http.Request, string){
 		".mp4":   s.serveMP4,
@@ -76,7 +76,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 
 // serveFile answers with the file behind a stream.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
-	allowAll(w)
+	s.share(w, r)
 	name := r.PathValue("stream")
 	if !s.checkName(w, name) {
 		return

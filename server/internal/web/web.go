@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/hub"
+	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/wire"
 )
@@ -33,8 +33,9 @@ type Options struct {
 	// pattern is matched against scheme and host.
 	Origins []string
 
-	// FrameAncestors are the sources (of Content-Security-Policy) that may show
-	// /embed in a frame. Default: all.
+	// FrameAncestors are patterns of the hosts whose pages may show /embed in a
+	// frame, besides the server's own: see origin.FrameSource. Nil: those of
+	// Origins that are such patterns.
 	FrameAncestors []string
 
 	// File returns the file behind a stream, or "" when it has none that may be
@@ -67,7 +68,7 @@ type Options struct {
 type Server struct {
 	opts         Options
 	messageBytes int
-	origins      atomic.Pointer[[]string]
+	origins      origin.List
 	log          *slog.Logger
 	sessions     *session.Sessions
 	mux          *http.ServeMux
@@ -97,7 +98,7 @@ func New(opts Options) *Server {
 		log:          opts.Log,
 		sessions:     session.New(streams{opts.Hub}, opts.Sessions, opts.Log),
 	}
-	s.SetOrigins(opts.Origins)
+	s.SetOrigins(opts.Origins, opts.FrameAncestors)
 	s.workers = make(chan struct{}, maxPictureWorkers)
 	var err error
 	if s.pages, err = loadPages(opts.Pages); err != nil {
@@ -111,8 +112,9 @@ func New(opts Options) *Server {
 // ServeHTTP is http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// SetOrigins replaces Options.Origins. Sessions that are open stay.
-func (s *Server) SetOrigins(patterns []string) { s.origins.Store(&patterns) }
+// SetOrigins replaces Options.Origins and FrameAncestors. Sessions that are open
+// stay.
+func (s *Server) SetOrigins(patterns, ancestors []string) { s.origins.Set(patterns, ancestors) }
 
 // Sessions returns the viewers.
 func (s *Server) Sessions() *session.Sessions { return s.sessions }
