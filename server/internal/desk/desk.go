@@ -135,6 +135,7 @@ type slot struct {
 func (d *Desk) Open(ctx context.Context, r publish.Request) (publish.Publication, error) {
 	p, err := d.open(ctx, r)
 	if err != nil {
+		d.opts.Log.Info("publisher refused", "stream", r.Stream, "protocol", string(r.Protocol), "remote", r.Remote.String(), "reason", err)
 		d.opts.Hooks.Refused(r, err)
 		return nil, err
 	}

@@ -1,5 +1,6 @@
-// Package door is what publishers over HTTP meet before they are let in: the key
-// read from their request, refusals as status codes, and a brake on guessing.
+// Package door is what publishers meet before they are let in: a brake on guessing
+// keys, and for those over HTTP the key read from their request, the origins whose
+// pages may publish, and refusals as status codes.
 package door
 
 import (

@@ -25,6 +25,13 @@ const (
 	maxName = 256
 )
 
+// cors is what pages may send: as MediaRecorder gives it, in the body of a fetch.
+var cors = door.CORS{
+	Methods: "OPTIONS, POST, PUT",
+	Headers: "Authorization, Content-Type",
+	Expose:  "Retry-After",
+}
+
 // Converter fills sink from media in any container, until they end or ctx is
 // done. head is what was read already. The sink's methods are called from one
 // goroutine, and not after the converter has returned. Errors that mean that the
@@ -38,6 +45,9 @@ type Options struct {
 
 	// Convert takes the containers that are not read here. Nil refuses them.
 	Convert Converter
+
+	// Origins are the pages that may publish. Nil: all.
+	Origins door.Origins
 
 	// Silence is how long a publisher may send nothing. Default 10 s.
 	Silence time.Duration
@@ -103,9 +113,16 @@ func (h *Handler) end(b *body) {
 
 // ServeHTTP implements http.Handler. It returns when the publisher has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !cors.Admit(w, r, h.options.Origins) {
+		return
+	}
 	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	if r.Method != http.MethodPut && r.Method != http.MethodPost {
-		w.Header().Set("Allow", "POST, PUT")
+		w.Header().Set("Allow", "OPTIONS, POST, PUT")
 		http.Error(w, "send the media as the body of a PUT or POST", http.StatusMethodNotAllowed)
 		return
 	}
@@ -168,7 +185,7 @@ func (h *Handler) receive(r *http.Request, in *body, publication publish.Publica
 	close(finished)
 	watcher.Wait()
 	publication.Close(err)
-	log.Info("publisher gone", "reason", err, "after", time.Since(began).Round(time.Millisecond))
+	log.Debug("publisher gone", "reason", err, "after", time.Since(began).Round(time.Millisecond))
 	return err
 }
 

@@ -116,6 +116,46 @@ func TestKeyAsPassword(t *testing.T) {
 	}
 }
 
+// only lets pages of one origin in.
+type only string
+
+func (o only) Allow(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin == "" || origin == string(o)
+}
+
+func TestPagesOfOtherOriginsPublishWhereTheyMay(t *testing.T) {
+	address, desk, _ := serve(t, httppush.Options{Origins: only("https://good.example")})
+	body := clip(t, "clip.webm", "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
+	for _, c := range []struct {
+		method, origin, allowed string
+		status                  int
+	}{
+		{"OPTIONS", "https://good.example", "https://good.example", 204},
+		{"OPTIONS", "https://bad.example", "", 403},
+		{"POST", "https://good.example", "https://good.example", 204},
+		// What browsers send without asking first.
+		{"POST", "https://bad.example", "", 403},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+address+"/publish/cam?key="+key, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Origin", c.origin)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if got := response.Header.Get("Access-Control-Allow-Origin"); response.StatusCode != c.status || got != c.allowed {
+			t.Errorf("%s from %s: %s, allowed %q", c.method, c.origin, response.Status, got)
+		}
+	}
+	if desk.Count() != 1 {
+		t.Errorf("%d publications", desk.Count())
+	}
+}
+
 func clip(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(mediatest.Make(t, name, mediatest.Args(mediatest.Picture("160x90", 30, 1), args)...))

@@ -94,6 +94,7 @@ type conn struct {
 	budget    float64 // of control messages
 	budgetAt  time.Time
 	told      bool // the client knows why the connection ends
+	refused   bool // by the desk, which has said so in the log
 	watched   chan (<-chan struct{})
 
 	// While publishing.

@@ -49,6 +49,25 @@ func TestConversation(t *testing.T) {
 	}
 }
 
+func TestTooManyWrongKeysAreHeldBack(t *testing.T) {
+	d := newDesk()
+	d.refuse = func(publish.Request) error { return publish.ErrBadKey }
+	server := New(d, Options{})
+	for range 30 {
+		said, err := playTo(t, server, newScript(t).publish("cam?key=guess"))
+		if !errors.Is(err, publish.ErrBadKey) {
+			t.Fatal(err)
+		}
+		if strings.Contains(said.description(), "too many") {
+			if n := len(d.requests); n >= 30 {
+				t.Errorf("the desk was asked %d times", n)
+			}
+			return
+		}
+	}
+	t.Error("30 keys could be tried")
+}
+
 func TestConnectTellsOfEnhancedRTMP(t *testing.T) {
 	said, _ := play(t, newDesk(), Options{}, newScript(t).connect("live"))
 	properties, ok := said.result(1)[2].(amf0.Object)

@@ -24,23 +24,37 @@ func (c *conn) publish(ctx context.Context, cl *call) error {
 	if err != nil {
 		return c.refuse(cl, err)
 	}
-	opening, cancel := context.WithTimeout(ctx, c.opts.Setup)
-	pub, err := c.server.desk.Open(opening, publish.Request{
-		Stream: stream, Key: key, Protocol: publish.RTMP, Remote: addressOf(c.nc), Client: c.client,
-	})
-	cancel()
+	pub, err := c.open(ctx, stream, key)
 	if err != nil {
 		return c.refuse(cl, err)
 	}
 	c.pub, c.pubID, c.stream = pub, cl.stream, stream
 	c.demux = flv.NewDemuxer(&sink{pub, c})
 	c.watched <- pub.Done()
-	c.log.Info("RTMP publisher came", "stream", stream, "client", c.client)
 	c.setDeadline(time.Now().Add(c.opts.Silence))
 	if err := c.send(userControl(eventStreamBegin, cl.stream)); err != nil {
 		return err
 	}
 	return c.status(cl.stream, "status", codePublishing, "publishing "+stream)
+}
+
+// open asks the desk, unless this address has tried too many keys.
+func (c *conn) open(ctx context.Context, stream, key string) (publish.Publication, error) {
+	remote, brake := addressOf(c.nc), &c.server.brake
+	if wait := brake.Wait(remote.Addr(), time.Now()); wait > 0 {
+		return nil, fmt.Errorf("%w: too many wrong ones came from this address; try again in %v",
+			publish.ErrBadKey, wait.Round(time.Second))
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Setup)
+	defer cancel()
+	pub, err := c.server.desk.Open(ctx, publish.Request{
+		Stream: stream, Key: key, Protocol: publish.RTMP, Remote: remote, Client: c.client,
+	})
+	if errors.Is(err, publish.ErrBadKey) {
+		brake.Failed(remote.Addr(), time.Now())
+	}
+	c.refused = err != nil
+	return pub, err
 }
 
 // sink notes what the publication says, to tell its errors from those of the
@@ -131,7 +145,6 @@ func (c *conn) unpublish(why error) {
 		_ = c.demux.Flush()
 	}
 	c.pub.Close(why)
-	c.log.Info("RTMP publisher left", "stream", c.stream, "reason", reasonText(why))
 	c.pub, c.demux, c.sinkSays = nil, nil, nil
 }
 

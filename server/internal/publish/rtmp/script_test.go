@@ -111,9 +111,14 @@ func (*tape) SetWriteDeadline(time.Time) error { return nil }
 // what ended the connection.
 func play(t testing.TB, d *desk, opts Options, s *script) (*answers, error) {
 	t.Helper()
+	return playTo(t, New(d, opts), s)
+}
+
+func playTo(t testing.TB, server *Server, s *script) (*answers, error) {
+	t.Helper()
 	c := &tape{}
 	c.Reset(s.buf.Bytes())
-	err := New(d, opts).ServeConn(context.Background(), c)
+	err := server.ServeConn(context.Background(), c)
 	return readAnswers(t, c.wrote.Bytes()), err
 }
 

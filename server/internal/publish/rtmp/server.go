@@ -37,6 +37,7 @@ import (
 	"time"
 
 	"github.com/framewire/framewire/server/internal/publish"
+	"github.com/framewire/framewire/server/internal/publish/door"
 )
 
 // Options of a Server. Zero fields take the default.
@@ -83,8 +84,9 @@ func (o Options) withDefaults() Options {
 
 // Server lets publishers in. Its methods may be called from any goroutine.
 type Server struct {
-	desk publish.Desk
-	opts Options
+	desk  publish.Desk
+	opts  Options
+	brake door.Brake
 }
 
 // New returns a server that takes publishers to the desk.
@@ -142,27 +144,19 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 // ServeConn serves one connection until it ends or ctx is done, and closes it.
-// It logs how the publisher came and went, and returns what ended it, which
-// wraps an error of package publish: nil when the publisher said that it ends,
-// or left without having published.
+// It returns what ended it, which wraps an error of package publish: nil when the
+// publisher said that it ends, or left without having published.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn) error {
 	c := newConn(s, nc)
 	published, err := c.serve(ctx)
 	switch {
-	case published || err == nil: // logged where it was closed
+	case published || err == nil || c.refused: // logged by the desk
 	case errors.Is(err, publish.ErrDisconnected):
 		c.log.Debug("RTMP connection lost before publishing", "reason", err)
 	default:
-		c.log.Info("RTMP publisher refused", "reason", err)
+		c.log.Info("RTMP connection refused", "reason", err)
 	}
 	return err
-}
-
-func reasonText(err error) string {
-	if err == nil {
-		return "said that it ends"
-	}
-	return err.Error()
 }
 
 // addressOf returns the address of the other side, the zero value when it is not

@@ -89,8 +89,7 @@ func ignoreClosed(err error) error {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !h.allowOrigin(w, r) {
-		http.Error(w, "pages of this origin may not publish", http.StatusForbidden)
+	if !cors.Admit(w, r, h.options.Origins) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -126,27 +125,11 @@ func notAllowed(w http.ResponseWriter, allowed string) {
 	http.Error(w, "this method is not allowed here", http.StatusMethodNotAllowed)
 }
 
-// allowOrigin writes the headers of cross-origin requests.
-func (h *Handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
-	header := w.Header()
-	origin := r.Header.Get("Origin")
-	switch {
-	case h.options.AllowOrigin == nil:
-		header.Set("Access-Control-Allow-Origin", "*")
-	case origin == "":
-	case !h.options.AllowOrigin(origin):
-		return false
-	default:
-		header.Set("Access-Control-Allow-Origin", origin)
-		header.Add("Vary", "Origin")
-	}
-	header.Set("Access-Control-Expose-Headers", "Accept-Patch, Accept-Post, ETag, Link, Location, Retry-After")
-	if r.Method == http.MethodOptions {
-		header.Set("Access-Control-Allow-Methods", "DELETE, OPTIONS, PATCH, POST")
-		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match")
-		header.Set("Access-Control-Max-Age", "3600")
-	}
-	return true
+// cors is what WHIP takes (RFC 9725 4.2).
+var cors = door.CORS{
+	Methods: "DELETE, OPTIONS, PATCH, POST",
+	Headers: "Authorization, Content-Type, If-Match",
+	Expose:  "Accept-Patch, Accept-Post, ETag, Link, Location, Retry-After",
 }
 
 func cutLast(path string) (before, last string, found bool) {

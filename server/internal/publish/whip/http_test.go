@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/framewire/framewire/server/internal/publish/door"
 	"github.com/framewire/framewire/server/internal/publish/publishtest"
 	"github.com/framewire/framewire/server/internal/publish/whip"
 )
@@ -153,11 +154,19 @@ func TestBusyStream(t *testing.T) {
 	}
 }
 
+// only lets pages of one origin in.
+type only string
+
+func (o only) Allow(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin == "" || origin == string(o)
+}
+
 func TestCrossOrigin(t *testing.T) {
-	allowed := func(origin string) bool { return origin == "https://good.example" }
+	allowed := only("https://good.example")
 	for _, c := range []struct {
 		name         string
-		allow        func(string) bool
+		origins      door.Origins
 		origin, want string
 		status       int
 	}{
@@ -166,7 +175,7 @@ func TestCrossOrigin(t *testing.T) {
 		{"refused", allowed, "https://bad.example", "", 403},
 		{"no browser", allowed, "", "", 204},
 	} {
-		url, _ := serve(t, whip.Options{AllowOrigin: c.allow})
+		url, _ := serve(t, whip.Options{Origins: c.origins})
 		headers := http.Header{"Access-Control-Request-Method": {"POST"}}
 		if c.origin != "" {
 			headers.Set("Origin", c.origin)

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/framewire/framewire/server/internal/publish"
+	"github.com/framewire/framewire/server/internal/publish/door"
 	"github.com/framewire/framewire/server/internal/publish/whip/jitter"
 )
 
@@ -68,9 +69,8 @@ type Options struct {
 	// Silence is how long a connected publisher may send no media. Default 10 s.
 	Silence time.Duration
 
-	// AllowOrigin reports whether pages of an origin may publish. Nil allows all:
-	// the stream key is what guards, and browsers send it only when told to.
-	AllowOrigin func(origin string) bool
+	// Origins are the pages that may publish. Nil: all.
+	Origins door.Origins
 
 	// Log, default none.
 	Log *slog.Logger

@@ -113,7 +113,7 @@ func (s *session) run() {
 		err = nil
 	}
 	s.publication.Close(err)
-	s.log.Info("publisher gone", "reason", err, "after", time.Since(s.began).Round(time.Millisecond))
+	s.log.Debug("publisher gone", "reason", err, "after", time.Since(s.began).Round(time.Millisecond))
 }
 
 func (s *session) loop() error {
@@ -143,7 +143,7 @@ func (s *session) loop() error {
 			connected = nil
 			s.heard = time.Now()
 			s.wakeAt(s.heard.Add(s.silence), s.heard)
-			s.log.Info("publisher connected", "after", time.Since(s.began).Round(time.Millisecond))
+			s.log.Debug("publisher connected", "after", time.Since(s.began).Round(time.Millisecond))
 		case <-s.publication.Done():
 			return s.publication.Reason()
 		case <-s.ctx.Done():
