@@ -95,7 +95,7 @@ func repeat(ctx context.Context, s media.Source, sink media.Sink, log *slog.Logg
 	for {
 		began := time.Now()
 		err := s.Run(ctx, sink)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, media.ErrFinished) {
 			return
 		}
 		if time.Since(began) > sourcePauseMax {

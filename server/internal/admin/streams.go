@@ -162,7 +162,7 @@ func Status(state hub.State) wire.StreamStatus {
 		return wire.StatusLive
 	case hub.Starting, hub.Lost:
 		return wire.StatusStarting
-	case hub.Offline:
+	case hub.Offline, hub.Finished:
 		return wire.StatusOffline
 	default:
 		return 0

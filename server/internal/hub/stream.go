@@ -33,6 +33,8 @@ const (
 	Offline
 	// Closed: the stream was removed.
 	Closed
+	// Finished: the source came to its end and is not started again by itself.
+	Finished
 )
 
 // Status is a stream's state with its history.

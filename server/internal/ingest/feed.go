@@ -54,7 +54,7 @@ func New(stream *hub.Stream, log *slog.Logger) *Feed {
 // Open begins a run: one life of a source or publisher. The run before it must
 // be closed. A stream that lost its source stays Lost until media comes again.
 func (f *Feed) Open() *Run {
-	if f.stream.Status().State == hub.Offline {
+	if s := f.stream.Status().State; s == hub.Offline || s == hub.Finished {
 		f.stream.SetStatus(hub.Starting, "")
 	}
 	return &Run{feed: f}

@@ -418,6 +418,43 @@ func TestSuperviseRestartsUntilStopped(t *testing.T) {
 	})
 }
 
+// brief is a source with an end.
+type brief struct{ flaky }
+
+func (b *brief) Run(ctx context.Context, sink media.Sink) error {
+	_ = b.flaky.Run(ctx, sink)
+	return media.ErrFinished
+}
+
+func TestFinishedSourceRunsAgainOnlyWhenAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		source := &brief{}
+		restart := make(chan struct{}, 1)
+		var ended []error
+		s := Supervision{
+			Stream: f.stream, Source: func() media.Source { return source }, Restart: restart,
+			Ended: func(err error) { ended = append(ended, err) }, Log: slog.New(slog.DiscardHandler),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		for runs := 1; runs <= 2; runs++ {
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if source.runs != runs || f.stream.Status().State != hub.Finished || f.stream.Status().Message == "" {
+				t.Errorf("%d runs, want %d; status %+v", source.runs, runs, f.stream.Status())
+			}
+			restart <- struct{}{}
+		}
+		time.Sleep(time.Hour)
+		cancel()
+		if err := <-done; err != nil || source.runs != 3 || len(ended) != 3 || ended[0] != nil {
+			t.Errorf("%v, %d runs, ended %v", err, source.runs, ended)
+		}
+	})
+}
+
 func TestSuperviseEndsWithItsStream(t *testing.T) {
 	h := hub.New(hub.Options{})
 	s, _ := h.Create("test")

@@ -58,6 +58,13 @@ func (s *Supervision) Run(ctx context.Context) error {
 			wait = backoffFirst
 			s.Log.Info("source restarts")
 			continue
+		case errors.Is(err, media.ErrFinished):
+			wait = backoffFirst
+			s.Log.Info("source is finished")
+			if !s.asked(ctx) {
+				return nil
+			}
+			continue
 		case time.Since(began) >= backoffReset:
 			wait = backoffFirst
 		}
@@ -77,6 +84,20 @@ func (s *Supervision) Run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 		wait = min(2*wait, backoffMax)
+	}
+}
+
+// asked waits to be asked for another run, and reports false when ctx is done
+// first.
+func (s *Supervision) asked(ctx context.Context) bool {
+	if s.Ended != nil {
+		s.Ended(nil)
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s.Restart:
+		return true
 	}
 }
 
@@ -104,5 +125,8 @@ func runOnce(ctx context.Context, feed *Feed, source media.Source) error {
 		feed.stream.SetKeyframeRequester(asker.RequestKeyframe)
 	}
 	err := source.Run(ctx, run)
+	if errors.Is(err, media.ErrFinished) {
+		return errors.Join(err, run.Close(hub.Finished, "The stream has come to its end."))
+	}
 	return errors.Join(err, run.Close(hub.Lost, "The source broke off and is being restarted."))
 }

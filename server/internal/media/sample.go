@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -58,6 +59,10 @@ type Source interface {
 	// caller's decision.
 	Run(ctx context.Context, sink Sink) error
 }
+
+// ErrFinished is what the Run of a Source returns that came to its end and is not
+// meant to run again by itself.
+var ErrFinished = errors.New("the source has come to its end")
 
 // KeyframeRequester is a Source that can be asked for a keyframe before the
 // next one is due. RequestKeyframe does not block, and may be called at any

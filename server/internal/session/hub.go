@@ -76,6 +76,9 @@ const (
 	StreamOffline
 	// StreamClosed: the stream was removed.
 	StreamClosed
+	// StreamFinished: the source came to its end, and is not to come back by
+	// itself.
+	StreamFinished
 )
 
 // Status is a stream's state with its history.

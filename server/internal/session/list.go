@@ -75,7 +75,7 @@ func describe(s Stream) wire.StreamInfo {
 		info.Bitrate = roundBitrate(s.Bitrate())
 	case StreamStarting, StreamLost:
 		info.Status = wire.StatusStarting
-	case StreamOffline:
+	case StreamOffline, StreamFinished:
 		info.Status = wire.StatusOffline
 	}
 	return info

@@ -228,14 +228,19 @@ func (v *Viewer) evicted() {
 	v.climb.settle(v.lag())
 }
 
-// exhausted begins to wait when the stream has broken off and all of it is sent.
+// exhausted begins to wait when the stream has broken off and all of it is sent,
+// or ends where it came to its end.
 func (v *Viewer) exhausted(b *Batch) {
 	p := &v.play
 	status := p.stream.Status()
 	if status.State == StreamLive || p.cursor.Lag() > 0 {
 		return
 	}
-	v.wait(waitingReason(status.State), status)
+	if status.State == StreamFinished {
+		v.finish(wire.EndFinished, status.Message)
+	} else {
+		v.wait(waitingReason(status.State), status)
+	}
 	v.sendState()
 	v.queue.drain(b)
 }

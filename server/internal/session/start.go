@@ -25,6 +25,10 @@ func (v *Viewer) begin(now time.Time) {
 		return
 	}
 	status := p.stream.Status()
+	if status.State == StreamFinished {
+		v.finish(wire.EndFinished, status.Message)
+		return
+	}
 	if status.State != StreamLive {
 		v.wait(waitingReason(status.State), status)
 		return

@@ -5,6 +5,7 @@
 //	ffmpeg:ARGS               ffmpeg with these input arguments
 //	rtsp://... srt://... etc. whatever ffmpeg gets from this URL
 //	exec:COMMAND              a command's standard output
+//	once:SOURCE               a source of the others that is not played again at its end
 //
 // Only configuration names sources; nothing that a viewer or publisher sends gets
 // here.
@@ -12,6 +13,7 @@ package source
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -75,14 +77,41 @@ func Parse(raw string, log *slog.Logger) (Parsed, error) {
 	return p, nil
 }
 
+// once is a source that is finished when it has come to its end.
+type once struct{ media.Source }
+
+// Run implements media.Source.
+func (o once) Run(ctx context.Context, sink media.Sink) error {
+	if err := o.Source.Run(ctx, sink); err != nil || ctx.Err() != nil {
+		return cmp.Or(err, ctx.Err())
+	}
+	return media.ErrFinished
+}
+
 func parse(raw string, log *slog.Logger) (Parsed, error) {
+	scheme, rest := cutScheme(raw)
+	if scheme != "once" {
+		return parseSource(raw, true, log)
+	}
+	switch Scheme(rest) {
+	case "once":
+		return Parsed{}, errors.New("once: is needed once only")
+	case string(Demo):
+		return Parsed{}, errors.New("demo: has no end")
+	}
+	p, err := parseSource(rest, false, log)
+	p.Source = once{p.Source}
+	return p, err
+}
+
+func parseSource(raw string, loop bool, log *slog.Logger) (Parsed, error) {
 	if strings.ContainsRune(raw, 0) {
 		return Parsed{}, errors.New("NUL byte")
 	}
 	scheme, rest := cutScheme(raw)
 	switch {
 	case scheme == "":
-		return parseFile(raw, log)
+		return parseFile(raw, loop, log)
 	case scheme == "demo":
 		if strings.Trim(rest, "/") != "" {
 			return Parsed{}, errors.New("demo: takes nothing behind it")
@@ -93,13 +122,13 @@ func parse(raw string, log *slog.Logger) (Parsed, error) {
 		if err != nil {
 			return Parsed{}, err
 		}
-		return parseFile(path, log)
+		return parseFile(path, loop, log)
 	case scheme == "ffmpeg":
 		args, err := process.Split(rest)
 		if err != nil {
 			return Parsed{}, err
 		}
-		return parseFFmpeg(args, log)
+		return parseFFmpeg(args, loop, log)
 	case scheme == "exec":
 		argv, err := process.Split(rest)
 		if err != nil {
@@ -115,23 +144,27 @@ func parse(raw string, log *slog.Logger) (Parsed, error) {
 		if err != nil {
 			return Parsed{}, err
 		}
-		return parseFFmpeg(args, log)
+		return parseFFmpeg(args, loop, log)
 	default:
-		return Parsed{}, fmt.Errorf("scheme %q is not known; want demo:, file:, ffmpeg:, exec:, rtsp://, rtmp://, srt://, udp://, http:// or a path", scheme)
+		return Parsed{}, fmt.Errorf("scheme %q is not known; want demo:, file:, ffmpeg:, exec:, rtsp://, rtmp://, srt://, udp://, http:// or a path, or once: before one", scheme)
 	}
 }
 
-func parseFFmpeg(args []string, log *slog.Logger) (Parsed, error) {
-	s, err := ffmpeg.New(ffmpeg.Options{Args: args, Loop: true, Read: exec.Read, Log: log})
+func parseFFmpeg(args []string, loop bool, log *slog.Logger) (Parsed, error) {
+	s, err := ffmpeg.New(ffmpeg.Options{Args: args, Loop: loop, Read: exec.Read, Log: log})
 	return Parsed{s, Info{Kind: FFmpeg}}, err
 }
 
-func parseFile(path string, log *slog.Logger) (Parsed, error) {
+func parseFile(path string, loop bool, log *slog.Logger) (Parsed, error) {
 	if strings.TrimSpace(path) == "" {
 		return Parsed{}, errors.New("no path")
 	}
 	path = filepath.Clean(path)
-	return Parsed{file.New(path, log), Info{Kind: File, File: path}}, nil
+	s := file.New(path, log)
+	if !loop {
+		s = s.Once()
+	}
+	return Parsed{s, Info{Kind: File, File: path}}, nil
 }
 
 // filePath reads what stands behind file: - a path as it is, or the rest of a URL
@@ -148,9 +181,13 @@ func filePath(rest string) (string, error) {
 	return url.PathUnescape("/" + path)
 }
 
-// Scheme returns the scheme of a source URL, in lower case: "file" for a path.
+// Scheme returns the scheme of a source URL, in lower case: "file" for a path, and
+// for once: that of what is behind it.
 func Scheme(raw string) string {
-	scheme, _ := cutScheme(raw)
+	scheme, rest := cutScheme(raw)
+	if scheme == "once" {
+		return Scheme(rest)
+	}
 	return cmp.Or(scheme, string(File))
 }
 

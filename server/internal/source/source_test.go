@@ -41,6 +41,12 @@ var urls = []struct {
 	{"exec:cam --password 'a b' --size 3", source.Info{Kind: source.Exec, Display: "exec:cam --password *** --size 3"}},
 	{"exec:", source.Info{}},
 	{"exec:''", source.Info{}},
+	{"once:film.mp4", source.Info{Kind: source.File, File: "film.mp4", Display: "once:film.mp4"}},
+	{"Once:exec:cam", source.Info{Kind: source.Exec, Display: "Once:exec:cam"}},
+	{"once:rtsp://a:b@192.0.2.1/", source.Info{Kind: source.FFmpeg, Display: "once:rtsp://***@192.0.2.1/"}},
+	{"once:once:film.mp4", source.Info{}},
+	{"once:demo:", source.Info{}},
+	{"once:", source.Info{}},
 	{"gopher://x/", source.Info{}},
 	{"a\x00b", source.Info{}},
 }
@@ -56,6 +62,18 @@ func TestParse(t *testing.T) {
 		}
 		if err != nil || got.Info != c.want || got.Source == nil {
 			t.Errorf("%q: %+v, %v, want %+v", c.raw, got.Info, err, c.want)
+		}
+	}
+}
+
+// What operators may add is decided by it.
+func TestScheme(t *testing.T) {
+	for raw, want := range map[string]string{
+		"film.mp4": "file", "FILE:x": "file", "exec:cam": "exec", "rtsp://x": "rtsp",
+		"once:film.mp4": "file", "once:exec:cam": "exec", "ONCE:once:exec:cam": "exec",
+	} {
+		if got := source.Scheme(raw); got != want {
+			t.Errorf("%s: %s, want %s", raw, got, want)
 		}
 	}
 }

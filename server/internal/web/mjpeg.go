@@ -197,7 +197,7 @@ func (p *projector) finish(err error) {
 // stream ends or ffmpeg fails. It always returns an error.
 func (p *projector) run(ctx context.Context, s *Server) error {
 	for {
-		if err := p.runEpoch(ctx, s); !errors.Is(err, errEnded) || p.stream.Status().State == hub.Closed {
+		if err := p.runEpoch(ctx, s); !errors.Is(err, errEnded) || isOver(p.stream) {
 			return err
 		}
 	}

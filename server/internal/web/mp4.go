@@ -92,6 +92,12 @@ func (s *Server) whileServing(r *http.Request) (context.Context, context.CancelF
 // errEnded is returned by feed.next when no more fits the file.
 var errEnded = errors.New("stream ended or changed its tracks")
 
+// isOver reports whether nothing more is to come of a stream.
+func isOver(s *hub.Stream) bool {
+	state := s.Status().State
+	return state == hub.Closed || state == hub.Finished
+}
+
 // feed reads a stream as the bytes of an MP4 file.
 type feed struct {
 	stream  *hub.Stream
@@ -143,7 +149,7 @@ func (f *feed) next(ctx context.Context) ([][]byte, error) {
 		if n > 0 {
 			continue
 		}
-		if f.stream.Status().State == hub.Closed {
+		if isOver(f.stream) {
 			return nil, errEnded
 		}
 		select {

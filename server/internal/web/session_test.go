@@ -175,6 +175,47 @@ func TestLostSourceIsToldAndComesBackAsNewEpoch(t *testing.T) {
 	})
 }
 
+func TestFinishedStreamIsSeenToItsEnd(t *testing.T) {
+	s := serve(t, web.Options{})
+	studio := s.stream("a", 3)
+	p := s.dial(client.Options{})
+	p.must(p.Play(p.ctx, "a"))
+	p.fragment()
+	studio.group(5)
+	last := studio.stream.NextSequence() - 1
+	studio.stream.SetStatus(hub.Finished, "The stream has come to its end.")
+	ended := func(p *player) []*framewirev1.ServerMessage {
+		t.Helper()
+		m, before := p.await("StreamEnded", func(m *framewirev1.ServerMessage) bool { return m.GetStreamEnded() != nil })
+		if e := m.GetStreamEnded(); e.GetReason() != framewirev1.StreamEndReason_STREAM_END_REASON_FINISHED || e.GetMessage() == "" {
+			t.Fatalf("ended: %v", e)
+		}
+		return before
+	}
+	var seen uint64
+	for _, m := range ended(p) {
+		if f := m.GetFragment(); f != nil {
+			seen = f.GetSequence()
+		}
+		if m.GetStreamWaiting() != nil {
+			t.Errorf("told to wait: %v", m.GetStreamWaiting())
+		}
+	}
+	p.state("stopped", func(st *framewirev1.SessionState) bool {
+		return st.GetPlayback() == framewirev1.Playback_PLAYBACK_STOPPED && st.GetStream() == ""
+	})
+	if seen != last {
+		t.Errorf("seen to %d of %d", seen, last)
+	}
+	late := s.dial(client.Options{})
+	late.must(late.Play(late.ctx, "a"))
+	ended(late)
+	studio.live()
+	studio.group(1)
+	p.must(p.Play(p.ctx, "a"))
+	p.fragment()
+}
+
 func TestRemovedStreamEndsAndSessionLives(t *testing.T) {
 	s := serve(t, web.Options{})
 	s.stream("a", 3)

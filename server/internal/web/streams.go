@@ -43,4 +43,5 @@ var states = map[hub.State]session.StreamState{
 	hub.Lost:     session.StreamLost,
 	hub.Offline:  session.StreamOffline,
 	hub.Closed:   session.StreamClosed,
+	hub.Finished: session.StreamFinished,
 }

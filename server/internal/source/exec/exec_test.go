@@ -18,6 +18,7 @@ import (
 
 	"github.com/framewire/framewire/server/internal/media"
 	"github.com/framewire/framewire/server/internal/mediatest"
+	"github.com/framewire/framewire/server/internal/source"
 	"github.com/framewire/framewire/server/internal/source/exec"
 	"github.com/framewire/framewire/server/internal/source/ffmpeg"
 	"github.com/framewire/framewire/server/internal/source/process"
@@ -243,6 +244,29 @@ func TestFailureNamesStatusAndLastLine(t *testing.T) {
 		if !errors.As(err, &exit) || exit.Status != "exit status 7" || exit.LastLine != c.last {
 			t.Errorf("%s: %v", c.script, err)
 		}
+	}
+}
+
+func TestOnceIsFinishedAtItsEnd(t *testing.T) {
+	path := clip(t, "mpegts", "-c:v", "libx264", "-bf", "0", "-c:a", "aac")
+	for _, c := range []struct {
+		url  string
+		want error
+	}{{"once:exec:cat '" + path + "'", media.ErrFinished}, {"exec:cat '" + path + "'", nil}, {"once:" + path, media.ErrFinished}} {
+		s, err := source.Parse(c.url, testLog(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := sourcetest.Run(t, s); !errors.Is(err, c.want) || len(r.Samples(media.Video)) != 50 {
+			t.Errorf("%s: %v, %d pictures", c.url, err, len(r.Samples(media.Video)))
+		}
+	}
+	s, err := source.Parse("once:exec:/bin/false", testLog(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sourcetest.Run(t, s); err == nil || errors.Is(err, media.ErrFinished) {
+		t.Errorf("a failure: %v", err)
 	}
 }
 

@@ -26,6 +26,7 @@ var ErrNotMedia = errors.New("neither video nor sound")
 // Source plays one file.
 type Source struct {
 	path string
+	once bool
 	log  *slog.Logger
 }
 
@@ -35,6 +36,13 @@ func New(path string, log *slog.Logger) *Source {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Source{path: path, log: log}
+}
+
+// Once has the file played to its end, where Run returns nil, and not over and
+// over.
+func (s *Source) Once() *Source {
+	s.once = true
+	return s
 }
 
 // Path returns the file's path as configured.
@@ -86,19 +94,26 @@ func (s *Source) run(ctx context.Context, sink media.Sink) error {
 	}
 	tracks, missing := choose(file)
 	if missing == nil {
-		return playback.Loop(ctx, file, tracks, sink)
+		return s.play(ctx, file, tracks, sink)
 	}
 	err = s.convert(ctx, sink, missing.Error())
 	if errors.Is(err, ffmpeg.ErrMissing) && len(tracks) > 0 {
 		s.log.Warn("part of the file will not be seen or heard everywhere", "reason", missing, "error", err)
-		return playback.Loop(ctx, file, tracks, sink)
+		return s.play(ctx, file, tracks, sink)
 	}
 	return err
 }
 
+func (s *Source) play(ctx context.Context, file *mp4.File, tracks []media.Track, sink media.Sink) error {
+	if s.once {
+		return playback.Once(ctx, file, tracks, sink)
+	}
+	return playback.Loop(ctx, file, tracks, sink)
+}
+
 // convert plays the file through ffmpeg.
 func (s *Source) convert(ctx context.Context, sink media.Sink, why string) error {
-	source, err := ffmpeg.New(ffmpeg.Options{Args: ffmpeg.File(s.path), Loop: true, Log: s.log})
+	source, err := ffmpeg.New(ffmpeg.Options{Args: ffmpeg.File(s.path), Loop: !s.once, Log: s.log})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,17 @@ var ErrEmpty = errors.New("no samples")
 // Loop plays the tracks over and over until ctx is done or the sink takes no more.
 // The tracks are those of the file, each with a distinct ID.
 func Loop(ctx context.Context, file *mp4.File, tracks []media.Track, sink media.Sink) error {
-	p := player{tracks: make(map[uint32]*track, len(tracks))}
+	return play(ctx, file, tracks, sink, false)
+}
+
+// Once plays the tracks to their end, and returns nil when the last sample's time
+// is over.
+func Once(ctx context.Context, file *mp4.File, tracks []media.Track, sink media.Sink) error {
+	return play(ctx, file, tracks, sink, true)
+}
+
+func play(ctx context.Context, file *mp4.File, tracks []media.Track, sink media.Sink, once bool) error {
+	p := player{once: once, tracks: make(map[uint32]*track, len(tracks))}
 	ids := make([]uint32, len(tracks))
 	for i, t := range tracks {
 		ids[i] = t.ID
@@ -47,6 +57,9 @@ func Loop(ctx context.Context, file *mp4.File, tracks []media.Track, sink media.
 	}
 	for {
 		next, err := p.next()
+		if errors.Is(err, io.EOF) {
+			return p.wait(ctx, p.end)
+		}
 		if err != nil {
 			return err
 		}
@@ -62,10 +75,13 @@ func Loop(ctx context.Context, file *mp4.File, tracks []media.Track, sink media.
 // player is the state of one Loop.
 type player struct {
 	cursor *mp4.Cursor
+	once   bool
 	tracks map[uint32]*track
 
 	queue   []due         // read ahead, in order
 	horizon time.Duration // decode time of the sample read last
+	end     time.Duration // of the sample that ends last
+	over    bool          // there is no more to read
 
 	passes int64 // over the whole file so far
 	length int64 // of one pass, in ticks of scale; known after the first
@@ -93,12 +109,16 @@ type track struct {
 	beginPTS, endPTS int64
 }
 
-// next returns the sample that is due next, over all passes.
+// next returns the sample that is due next, over all passes; io.EOF behind the
+// last.
 func (p *player) next() (due, error) {
-	for len(p.queue) == 0 || p.horizon-p.queue[0].at < readAhead {
+	for !p.over && (len(p.queue) == 0 || p.horizon-p.queue[0].at < readAhead) {
 		if err := p.read(); err != nil {
 			return due{}, err
 		}
+	}
+	if len(p.queue) == 0 {
+		return due{}, io.EOF
 	}
 	first := p.queue[0]
 	p.queue = slices.Delete(p.queue, 0, 1)
@@ -133,6 +153,7 @@ func (p *player) read() error {
 	}
 	p.queue = slices.Insert(p.queue, i, due{s, at})
 	p.horizon = at
+	p.end = max(p.end, media.Duration(s.DTS+int64(s.Duration), t.scale))
 	return nil
 }
 
@@ -143,6 +164,10 @@ func (p *player) again() error {
 		if p.scale == 0 {
 			return ErrEmpty
 		}
+	}
+	if p.once {
+		p.over = true
+		return nil
 	}
 	p.passes++
 	p.cursor.Rewind()

@@ -97,6 +97,24 @@ func TestThousandsOfLoopsStayInStep(t *testing.T) {
 	})
 }
 
+func TestOnceEndsWithTheLastSample(t *testing.T) {
+	file := open(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := &sourcetest.Recorder{}
+		began := time.Now()
+		if err := playback.Once(t.Context(), file, file.Tracks(), r); err != nil {
+			t.Fatal(err)
+		}
+		// From the decode time of the first picture on, which lies before zero.
+		if took := time.Since(began); took < file.Duration() || took > file.Duration()+100*time.Millisecond {
+			t.Errorf("%v of media took %v", file.Duration(), took)
+		}
+		if pictures, sound := len(r.Samples(media.Video)), len(r.Samples(media.Audio)); pictures != 21 || sound < 30 {
+			t.Errorf("%d pictures and %d frames of sound", pictures, sound)
+		}
+	})
+}
+
 // slow is a sink that is held up once.
 type slow struct {
 	sourcetest.Recorder
