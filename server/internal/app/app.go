@@ -152,6 +152,7 @@ func (s *server) openWeb() {
 		pages = frontend.Pages()
 	}
 	mount := s.publishing.mount()
+	mount["GET /publish"] = http.HandlerFunc(s.serveWays)
 	mount[admin.Path] = s.admin.Handler()
 	if s.opts.Config.Metrics.Listen == "" {
 		mount["GET /metrics"] = s.admin.Guard(s.metrics.Handler())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/desk"
+	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/publish/httppush"
 	"github.com/framewire/framewire/server/internal/publish/rtmp"
 	"github.com/framewire/framewire/server/internal/publish/whip"
@@ -30,11 +31,15 @@ type publishing struct {
 	rtmp []net.Listener // plain and TLS
 	whip *whip.Handler  // nil: off
 	push *httppush.Handler
+
+	ports   map[string]net.Addr // where RTMP is taken, by scheme
+	origins origin.List         // of pages that publish over HTTP
 }
 
 // openPublishing opens the ports for publishers, unless nobody may publish.
 func (s *server) openPublishing() error {
 	c := &s.opts.Config
+	s.publishing.origins.Set(c.Origins, nil)
 	s.publishing.desk = desk.New(s.hub, desk.Options{
 		Rules:         rules(c, c.Listen),
 		Tokens:        &s.tokens,
@@ -49,6 +54,7 @@ func (s *server) openPublishing() error {
 	s.publishing.push = httppush.New(httppush.Options{
 		Desk:    s.publishing.desk,
 		Convert: httppush.Through(ffmpeg.Convert, s.log),
+		Origins: &s.publishing.origins,
 		Silence: time.Duration(c.Publish.Silence),
 		Log:     s.log,
 	})
@@ -110,6 +116,10 @@ func (s *server) openRTMP() error {
 
 func (s *server) addRTMP(scheme string, listener net.Listener) {
 	s.publishing.rtmp = append(s.publishing.rtmp, listener)
+	if s.publishing.ports == nil {
+		s.publishing.ports = make(map[string]net.Addr)
+	}
+	s.publishing.ports[scheme] = listener.Addr()
 	s.log.Info(scheme+" listening", "addr", listener.Addr().String())
 }
 
@@ -130,6 +140,7 @@ func (s *server) openWHIP() error {
 		Address:  address,
 		Hosts:    hosts,
 		Loopback: true,
+		Origins:  &s.publishing.origins,
 		Silence:  time.Duration(c.Publish.Silence),
 		Log:      s.log,
 	})

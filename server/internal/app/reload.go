@@ -109,6 +109,7 @@ func (s *server) apply(c *config.Config) error {
 	s.publishing.desk.SetRules(rules(c, s.opts.Config.Listen))
 	s.publishing.desk.SetLimits(c.Publish.MaxPublishers, c.Publish.MaxBitrate)
 	s.web.SetOrigins(c.Origins, c.FrameAncestors)
+	s.publishing.origins.Set(c.Origins, nil)
 	s.web.Sessions().SetLimits(limits(c))
 	s.applySources(before, c, sources)
 	if names := s.opts.Config.Static(c); len(names) > 0 {
