@@ -1,15 +1,5 @@
+import "../scripts/group-by.mjs";
 import { defineConfig } from "vitest/config";
-
-// Vitest prints failures with it, and Node.js 20 lacks it.
-Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) => {
-  const groups = new Map<K, T[]>();
-  let index = 0;
-  for (const item of items) {
-    const key = keyOf(item, index++);
-    groups.set(key, [...(groups.get(key) ?? []), item]);
-  }
-  return groups;
-};
 
 export default defineConfig({
   root: import.meta.dirname,
