@@ -35,6 +35,12 @@ describe("Jitter", () => {
   it("does not take for jitter what a loading page delays", () => {
     expect(fed((i) => (i < 15 ? 150 : 0)).percentile(1)).toBeLessThan(1);
   });
+  it("forgets an outage once fragments come in time again", () => {
+    // Half of what is due comes for four seconds, and then all that is missing at once.
+    const late = (i: number) => (i < 100 || i > 160 ? 0 : (i - 100) * 33.333);
+    expect(fed((i) => late(Math.min(i, 160))).percentile(0.98)).toBeGreaterThan(1_000);
+    expect(fed(late).percentile(0.98)).toBeLessThan(1);
+  });
   it("knows nothing after a reset", () => {
     const jitter = fed((i) => (i % 2) * 50);
     jitter.reset();

@@ -11,6 +11,11 @@ const enoughPaced = 5;
 /** After that, how long a page that is still loading may delay fragments itself. */
 const loading: Millis = 700;
 
+/** Later than this is an outage, and no jitter: no buffer of a live stream ought to bridge it. */
+const outage: Millis = 1_000;
+/** It has ended when fragments come no later than this. */
+const recovered: Millis = 100;
+
 interface Sample {
   readonly at: Moment;
   /** Arrival minus media time; its origin is arbitrary. */
@@ -27,6 +32,8 @@ export class Jitter {
   #paced = 0;
   #lastAt: Moment = Number.POSITIVE_INFINITY;
   #pacedAt: Moment | undefined;
+  /** The delay of the promptest, while an outage lasts. */
+  #promptest: Millis | undefined;
 
   /** mediaTime is where the fragment ends, duration its length. */
   add(at: Moment, mediaTime: Seconds, duration: Seconds): void {
@@ -38,7 +45,9 @@ export class Jitter {
     }
     this.#pacedAt ??= at;
     if (at - this.#pacedAt < loading) return;
-    this.#samples.push({ at, delay: at - mediaTime * 1000 });
+    const delay = at - mediaTime * 1000;
+    this.#watchOutage(delay);
+    this.#samples.push({ at, delay });
     const oldest = at - window;
     if (this.#samples.length > maxSamples || (this.#samples[0]?.at ?? at) < oldest - 1000) {
       this.#samples = this.#samples.filter((s) => s.at >= oldest).slice(-maxSamples);
@@ -51,6 +60,19 @@ export class Jitter {
     this.#paced = 0;
     this.#lastAt = Number.POSITIVE_INFINITY;
     this.#pacedAt = undefined;
+    this.#promptest = undefined;
+  }
+
+  /** What came late because of an outage says nothing of the time after it. */
+  #watchOutage(delay: Millis): void {
+    if (this.#promptest === undefined) {
+      const first = this.#samples[0]?.delay;
+      if (first === undefined || delay - first < outage) return;
+      this.#promptest = Math.min(...this.#samples.map((sample) => sample.delay));
+    } else if (delay - this.#promptest < recovered) {
+      this.#promptest = undefined;
+      this.#samples = [];
+    }
   }
 
   /** The delay that the given part (0 to 1) of the fragments stays below. */

@@ -18,7 +18,7 @@ const smoothing: Millis = 250;
 
 /** Farther behind than this, for as long as this, the playhead jumps. */
 const jumpError: Seconds = 1;
-const jumpAfter: Millis = 300;
+const jumpAfter: Millis = 150;
 const jumpCooldown: Millis = 3_000;
 /** Just after a start, when a jump disturbs least, less is enough for one, and sooner. */
 const startError: Seconds = 0.3;
@@ -100,8 +100,7 @@ export class LiveControl {
   }
 
   /** Tells that the playhead was moved or the source changed: what was measured is void. */
-  moved(at: Moment): void {
-    this.#jumpedAt = at;
+  moved(): void {
     this.#reset();
   }
 
@@ -122,7 +121,11 @@ export class LiveControl {
     this.#smoothed = (this.#smoothed ?? 0) + weight * (input.gap - (this.#smoothed ?? 0));
     const error = this.#smoothed - target;
     if (this.#jumpIsDue(error, input.at)) {
-      this.moved(input.at);
+      // So far behind was an outage, and so were the stalls that came with it.
+      this.#growth = 0;
+      this.#jumpedAt = input.at;
+      this.#noChaseBefore = 0;
+      this.#reset();
       return { rate: 1, target, jump: true, gaveUp: false };
     }
     const gaveUp = this.#watchChase(input.at, elapsed);

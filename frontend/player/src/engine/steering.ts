@@ -76,13 +76,13 @@ export class Steering {
 
   /** The playhead was moved. */
   moved(): void {
-    this.#control.moved(now());
+    this.#control.moved();
   }
 
   /** What arrives from now on cannot be compared with what came before. */
   restart(): void {
     for (const jitter of Object.values(this.#jitter)) jitter.reset();
-    this.#control.moved(now());
+    this.#control.moved();
     this.#decision = { ...this.#decision, rate: 1 };
   }
 
