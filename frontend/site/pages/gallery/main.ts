@@ -7,7 +7,7 @@ import { showLink } from "../../lib/link.ts";
 import { type StreamName, socketUrl } from "../../lib/stream-name.ts";
 import { followStreams, type Stream } from "../../lib/streams.ts";
 import { Card } from "./card.ts";
-import { hostOf, showPublishHelp } from "./publish.ts";
+import { askOffer, hostOf, showPublishHelp } from "./publish.ts";
 
 /** How often "offline for" is written anew: its smallest step is a minute. */
 const TICK_MS = 10_000;
@@ -79,4 +79,4 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
-showPublishHelp(byId("publish-panel", HTMLDivElement), hostOf(location));
+void askOffer().then((offer) => showPublishHelp(byId("publish-panel", HTMLDivElement), hostOf(location, offer)));

@@ -10,8 +10,23 @@ export interface Host {
   /** What `framewire serve --listen` takes to listen there again. */
   readonly listen: string;
   readonly origin: string;
-  /** Where RTMP publishers send to; its port is the protocol's own, 1935. */
-  readonly rtmp: string;
+  /** Where RTMP publishers send to, undefined where the server takes none. */
+  readonly rtmp: string | undefined;
+  /** Whether it takes WebRTC. */
+  readonly whip: boolean;
+  readonly key: Key;
+}
+
+/** Whether publishers need a key: nobody does, all do, or nobody may publish at all. */
+type Key = "none" | "needed" | "closed";
+
+/** What the server says of how one can publish. */
+export interface Offer {
+  /** Ports, 0 for none. */
+  readonly rtmp: number;
+  readonly rtmps: number;
+  readonly whip: boolean;
+  readonly key: Key;
 }
 
 interface Step {
@@ -26,9 +41,10 @@ interface Way {
   readonly id: string;
   readonly title: string;
   readonly icon: IconName;
+  /** None where the server does not take it. */
   readonly steps: (host: Host) => readonly Step[];
   /** What else is good to know. */
-  readonly note: string;
+  readonly note: string | ((host: Host) => string);
 }
 
 /** Where the server listens unless it is told otherwise. */
@@ -43,9 +59,28 @@ function serve({ listen }: Host, source: string): string {
   return line.length <= LINE_LENGTH ? line : words.join(" \\\n  ");
 }
 
-/** What holds for everything that is sent to the server, by whatever protocol. */
-const KEY_NOTE =
-  "A server that only its own machine can reach lets everybody publish. Any other wants a stream key: it is started with --publish-key SECRET, and publishers add ?key=SECRET to the stream's name.";
+/** What holds for everything that is sent to the server. how says where the key goes. */
+function keyNote({ key }: Host, how: string): string {
+  switch (key) {
+    case "none":
+      return "This server lets everybody who reaches it publish. --publish-key SECRET has it ask for a stream key.";
+    case "needed":
+      return `This server asks for a stream key: ${how}`;
+    case "closed":
+      return "This server lets nobody publish now: other machines reach it, and it has no stream key. Start it with --publish-key SECRET.";
+    default:
+      return key satisfies never;
+  }
+}
+
+/** The name of a stream with the key behind it, where one is needed. */
+const named = (name: string, { key }: Host) => (key === "needed" ? `${name}?key=SECRET` : name);
+
+/** An address for a shell, which would take a question mark for its own. */
+const quoted = (address: string) => (address.includes("?") ? `'${address}'` : address);
+
+const TEST_SOURCE =
+  "-re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=440 \\\n  -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 60 -c:a aac";
 
 const WAYS: readonly Way[] = [
   {
@@ -56,38 +91,74 @@ const WAYS: readonly Way[] = [
       { text: "Go live with camera, microphone or screen:", link: `${host.origin}/studio` },
       { text: "Watch it:", link: `${host.origin}/watch/studio` },
     ],
-    note: "Browsers hand out cameras only to pages that come over HTTPS or from the same machine. A server that other machines reach asks for the stream key.",
+    note: (host) =>
+      `Browsers hand out cameras only to pages that come over HTTPS or from the same machine. ${keyNote(host, "it goes into the field for it.")}`,
   },
   {
     id: "obs",
     title: "OBS",
     icon: "broadcast",
-    steps: (host) => [
-      { text: "In Settings, Stream, choose the service Custom and this server:", command: host.rtmp },
-      { text: "The stream key is the name that the stream is to have:", command: "studio" },
-      {
-        text: "For low latency, in Settings, Output, set the keyframe interval to 1 s and, with x264, the tune to zerolatency. Start streaming, and watch it:",
-        link: `${host.origin}/watch/studio`,
-      },
-    ],
-    note: KEY_NOTE,
+    steps: (host) =>
+      host.rtmp === undefined
+        ? []
+        : [
+            { text: "In Settings, Stream, choose the service Custom and this server:", command: host.rtmp },
+            { text: "The stream key is the name that the stream is to have:", command: named("studio", host) },
+            {
+              text: "For low latency, in Settings, Output, set the keyframe interval to 1 s and, with x264, the tune to zerolatency. Start streaming, and watch it:",
+              link: `${host.origin}/watch/studio`,
+            },
+            ...(host.whip
+              ? [
+                  {
+                    text: "OBS 30 and later also publish over WebRTC, with less delay: choose the service WHIP, this server, and the stream key as bearer token.",
+                    command: `${host.origin}/whip/studio`,
+                  },
+                ]
+              : []),
+          ],
+    note: (host) => keyNote(host, "put it in place of SECRET."),
   },
   {
     id: "ffmpeg",
     title: "ffmpeg",
     icon: "terminal",
     steps: (host) => [
+      ...(host.rtmp === undefined
+        ? []
+        : [
+            {
+              text: "From any machine, send what ffmpeg can read over RTMP. This is a test picture with a tone.",
+              command: `ffmpeg ${TEST_SOURCE} \\\n  -f flv ${quoted(`${host.rtmp}/${named("test", host)}`)}`,
+            },
+            {
+              text: "A file that holds H.264 and AAC already needs no encoding:",
+              command: `ffmpeg -re -i holiday.mp4 -c copy -f flv ${quoted(`${host.rtmp}/${named("holiday", host)}`)}`,
+            },
+          ]),
       {
-        text: "From any machine, send what ffmpeg can read over RTMP. This is a test picture with a tone.",
-        command: `ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=440 \\\n  -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 60 -c:a aac \\\n  -f flv ${host.rtmp}/test`,
-      },
-      {
-        text: "A file that holds H.264 and AAC already needs no encoding:",
-        command: `ffmpeg -re -i holiday.mp4 -c copy -f flv ${host.rtmp}/holiday`,
+        text: "Or over HTTP, which passes every proxy, in MPEG-TS, Matroska, WebM, FLV or fragmented MP4:",
+        command: `ffmpeg ${TEST_SOURCE} \\\n  -f mpegts -pes_payload_size 0 ${quoted(`${host.origin}/publish/${named("test", host)}`)}`,
       },
       { text: "Watch it:", link: `${host.origin}/watch/test` },
     ],
-    note: KEY_NOTE,
+    note: (host) => keyNote(host, "put it in place of SECRET."),
+  },
+  {
+    id: "gstreamer",
+    title: "GStreamer",
+    icon: "terminal",
+    steps: (host) =>
+      host.rtmp === undefined
+        ? []
+        : [
+            {
+              text: "A test picture with a tone, over RTMP:",
+              command: `gst-launch-1.0 videotestsrc is-live=true ! video/x-raw,width=1280,height=720,framerate=30/1 \\\n  ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=2500 \\\n  ! video/x-h264,profile=baseline ! h264parse ! flvmux name=mux streamable=true \\\n  ! rtmp2sink location=${quoted(`${host.rtmp}/${named("test", host)}`)} \\\n  audiotestsrc is-live=true ! audioconvert ! avenc_aac ! aacparse ! mux.`,
+            },
+            { text: "Watch it:", link: `${host.origin}/watch/test` },
+          ],
+    note: (host) => keyNote(host, "put it in place of SECRET."),
   },
   {
     id: "framewire",
@@ -104,7 +175,8 @@ const WAYS: readonly Way[] = [
       },
       { text: "Watch it:", link: `${host.origin}/watch/relay` },
     ],
-    note: "A server that only its own machine can reach lets everybody publish. Any other wants a stream key: --key SECRET, or FRAMEWIRE_KEY in the environment. The connection is made anew when it breaks; viewers stay where they are.",
+    note: (host) =>
+      `${keyNote(host, "--key SECRET, or better FRAMEWIRE_KEY in the environment.")} The connection is made anew when it breaks; viewers stay where they are.`,
   },
   {
     id: "file",
@@ -156,13 +228,39 @@ export function showPublishHelp(container: HTMLElement, host: Host): void {
   tabs(
     container,
     "Ways to publish",
-    WAYS.map((way) => ({ id: way.id, label: [icon(way.icon), way.title], panel: () => panelOf(way, host) })),
+    WAYS.filter((way) => way.steps(host).length > 0).map((way) => ({
+      id: way.id,
+      label: [icon(way.icon), way.title],
+      panel: () => panelOf(way, host),
+    })),
   );
 }
 
+/** What holds where the server does not say. */
+const USUAL: Offer = { rtmp: 1935, rtmps: 0, whip: false, key: "none" };
+
+/** Asks the server how one can publish. */
+export async function askOffer(): Promise<Offer> {
+  try {
+    const response = await fetch("/publish");
+    return response.ok ? ((await response.json()) as Offer) : USUAL;
+  } catch {
+    return USUAL; // the page tells that the server is away in its own place
+  }
+}
+
 /** The host of the page that is shown. */
-export function hostOf({ hostname, port, protocol, origin }: Location): Host {
-  return { origin, listen: `:${port || (protocol === "https:" ? "443" : "80")}`, rtmp: `rtmp://${hostname}/live` };
+export function hostOf({ hostname, port, protocol, origin }: Location, { rtmp, rtmps, whip, key }: Offer): Host {
+  const to = (scheme: string, port: number, usual: number) =>
+    `${scheme}://${hostname}${port === usual ? "" : `:${port}`}/live`;
+  return {
+    origin,
+    listen: `:${port || (protocol === "https:" ? "443" : "80")}`,
+    // The one that nobody can read on the way goes first.
+    rtmp: rtmps ? to("rtmps", rtmps, 443) : rtmp ? to("rtmp", rtmp, 1935) : undefined,
+    whip,
+    key,
+  };
 }
 
 function panelOf(way: Way, host: Host): HTMLElement {
@@ -182,5 +280,10 @@ function panelOf(way: Way, host: Host): HTMLElement {
         step.command ? snippet(step.command, `the command for ${way.title}`).element : undefined,
       ),
     );
-  return h("div", {}, h("ol", { class: "publish-steps" }, ...steps), h("p", { class: "publish-note" }, way.note));
+  return h(
+    "div",
+    {},
+    h("ol", { class: "publish-steps" }, ...steps),
+    h("p", { class: "publish-note" }, typeof way.note === "string" ? way.note : way.note(host)),
+  );
 }
