@@ -15,6 +15,7 @@ import (
 
 	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/events"
+	"github.com/framewire/framewire/server/internal/patience"
 )
 
 // Access says who may call the service.
@@ -75,6 +76,7 @@ func (s *Service) guard(next http.Handler) http.Handler {
 
 // Guard serves another handler to operators only: the metrics.
 func (s *Service) Guard(next http.Handler) http.Handler {
+	next = patience.Handler(next, s.opts.Patience)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.admit(r)
 		if err == nil {

@@ -8,6 +8,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/framewire/framewire/server/internal/desk"
 	"github.com/framewire/framewire/server/internal/events"
 	"github.com/framewire/framewire/server/internal/hub"
+	"github.com/framewire/framewire/server/internal/patience"
 	"github.com/framewire/framewire/server/internal/roster"
 	"github.com/framewire/framewire/server/internal/session"
 )
@@ -56,7 +58,7 @@ type Publishers interface {
 // Build says what program this is.
 type Build struct{ Version, Go, Commit string }
 
-// Options are what a Service needs; all are required.
+// Options are what a Service needs; all but Patience are required.
 type Options struct {
 	Hub        *hub.Hub
 	Sources    Sources
@@ -69,6 +71,10 @@ type Options struct {
 	// Refused is told of who was turned away. It must not block.
 	Refused func(remote string, err error)
 	Log     *slog.Logger
+
+	// Patience is how long a client may take nothing of an answer, or give nothing of
+	// a request. Default 15 s.
+	Patience time.Duration
 }
 
 // Service implements framewirev1connect.AdminServiceHandler.
@@ -83,6 +89,7 @@ var _ framewirev1connect.AdminServiceHandler = (*Service)(nil)
 
 // New returns a Service. Its calls that last end with Close.
 func New(opts Options) *Service {
+	opts.Patience = cmp.Or(opts.Patience, 15*time.Second)
 	s := &Service{opts: opts, started: time.Now()}
 	s.ctx, s.close = context.WithCancel(context.Background())
 	return s
@@ -100,5 +107,5 @@ func (s *Service) Handler() http.Handler {
 			return connect.NewError(connect.CodeInternal, errPanicked)
 		}),
 	)
-	return s.guard(handler)
+	return s.guard(patience.Handler(handler, s.opts.Patience))
 }

@@ -49,6 +49,20 @@ type site struct {
 	access  atomic.Pointer[admin.Access]
 	ctx     context.Context
 	http    *http.Client
+
+	watching atomic.Int64 // calls of the service that go on
+}
+
+// stall is how long clients may take nothing: more than a busy machine takes.
+const stall = time.Second
+
+// counted counts the calls that go on.
+func (s *site) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.watching.Add(1)
+		defer s.watching.Add(-1)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // sources adds demo sources under any URL that begins with "demo", and tells each
@@ -92,9 +106,10 @@ func serve(t testing.TB) *site {
 		Hub: streams, Sources: sources{s.roster}, Sessions: s, Publishers: s.desk, Events: s.events,
 		Access: func() admin.Access { return *s.access.Load() },
 		Build:  admin.Build{Version: "test", Go: "go", Commit: "abc"}, Refused: func(string, error) {}, Log: log,
+		Patience: stall,
 	})
 	s.web = web.New(web.Options{
-		Hub: streams, Log: log, Mount: map[string]http.Handler{admin.Path: s.service.Handler()},
+		Hub: streams, Log: log, Mount: map[string]http.Handler{admin.Path: s.counted(s.service.Handler())},
 		Sessions: session.Options{Hooks: session.Hooks{
 			Opened: func(id, address, client string) {
 				s.events.Emit(events.Event{Session: id, Body: events.SessionOpened{Remote: address, Client: client}})

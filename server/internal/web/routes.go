@@ -8,20 +8,22 @@ import (
 	"strings"
 
 	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/framewire/framewire/server/internal/patience"
 )
 
 func (s *Server) routes() {
 	s.mux = http.NewServeMux()
-	s.mux.HandleFunc("GET /{$}", s.serveIndex)
-	s.mux.HandleFunc("GET /watch/{stream...}", s.serveWatch)
-	s.mux.HandleFunc("GET /embed/{stream...}", s.serveEmbed)
-	s.mux.HandleFunc("GET /studio", s.serveStudio)
-	s.mux.HandleFunc("GET /admin", s.serveConsole)
-	s.mux.HandleFunc("GET /player.js", s.servePlayer)
-	s.mux.HandleFunc("GET /assets/{name...}", s.serveAsset)
+	s.whole("GET /{$}", s.serveIndex)
+	s.whole("GET /watch/{stream...}", s.serveWatch)
+	s.whole("GET /embed/{stream...}", s.serveEmbed)
+	s.whole("GET /studio", s.serveStudio)
+	s.whole("GET /admin", s.serveConsole)
+	s.whole("GET /player.js", s.servePlayer)
+	s.whole("GET /assets/{name...}", s.serveAsset)
 	s.mux.HandleFunc("GET /ws", s.serveProtocol)
 	s.mux.HandleFunc("GET /streams/{file...}", s.serveStream)
-	s.mux.HandleFunc("GET /files/{stream...}", s.serveFile)
+	s.whole("GET /files/{stream...}", s.serveFile)
 	s.mux.HandleFunc("GET /healthz", s.serveHealth)
 	s.mux.HandleFunc("GET /readyz", s.serveReady)
 	for pattern, handler := range s.opts.Mount {
@@ -30,6 +32,11 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		explain(w, http.StatusNotFound, "There is nothing at %s.", r.URL.Path)
 	})
+}
+
+// whole adds a handler of answers that have an end, which clients have to take.
+func (s *Server) whole(pattern string, serve http.HandlerFunc) {
+	s.mux.Handle(pattern, patience.Handler(serve, httpBlocked))
 }
 
 func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {

@@ -13,6 +13,7 @@ import (
 	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/origin"
+	"github.com/framewire/framewire/server/internal/patience"
 	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/wire"
 )
@@ -110,7 +111,10 @@ func New(opts Options) *Server {
 }
 
 // ServeHTTP is http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	patience.Forget(w, r)
+	s.mux.ServeHTTP(w, r)
+}
 
 // SetOrigins replaces Options.Origins and FrameAncestors. Sessions that are open
 // stay.
@@ -127,6 +131,14 @@ const (
 	maxHeader     = 32 << 10
 )
 
+// Bounds of connections of HTTP/2: requests at the same time, and when one that
+// is silent is asked whether it still is there, and given up.
+const (
+	maxStreams = 100
+	pingAfter  = 30 * time.Second
+	pingWait   = 15 * time.Second
+)
+
 // HTTPServer returns an http.Server that serves s, to be given a listener made
 // with Listen.
 func (s *Server) HTTPServer() *http.Server {
@@ -141,7 +153,13 @@ func (s *Server) HTTPServer() *http.Server {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       keepAlive,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			SendPingTimeout:      pingAfter,
+			PingTimeout:          pingWait,
+			WriteByteTimeout:     httpBlocked,
+		},
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 
