@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ClientMessageSchema, ServerMessageSchema } from "@framewire/schema/session";
+import { ClientMessageSchema, GoodbyeReason, ServerMessageSchema } from "@framewire/schema/session";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Backoff } from "../src/client/backoff.ts";
 import { ServerClock } from "../src/client/clock.ts";
@@ -61,6 +61,9 @@ describe("ServerClock", () => {
   });
 });
 
+/** The server's clock, in Unix microseconds. */
+const serverNow = () => BigInt(Date.now()) * 1000n;
+
 /** A WebSocket whose other end is the test. */
 class FakeSocket {
   static all: FakeSocket[] = [];
@@ -84,7 +87,7 @@ class FakeSocket {
   accept(): void {
     this.readyState = 1;
     this.onopen?.();
-    this.tell({ body: { case: "welcome", value: { sessionId: "s", server: "x" } } });
+    this.tell({ body: { case: "welcome", value: { sessionId: "s", server: "x", serverTimeUnixUs: serverNow() } } });
   }
   tell(init: Parameters<typeof create<typeof ServerMessageSchema>>[1]): void {
     this.onmessage?.({ data: toBinary(ServerMessageSchema, create(ServerMessageSchema, init)).slice().buffer });
@@ -210,6 +213,43 @@ describe("connect", () => {
     await vi.advanceTimersByTimeAsync(1_200);
     expect(states.some((state) => state.phase === "reconnecting" && state.reason === "silent")).toBe(true);
     client.close();
+  });
+
+  /** A token like a JSON Web Token that expires in so many seconds. */
+  const expiring = (seconds: number, id: string) => {
+    const payload = { exp: Math.floor(Date.now() / 1000) + seconds, jti: id };
+    return `e30.${btoa(JSON.stringify(payload)).replaceAll("=", "")}.${id}`;
+  };
+
+  it("gives a new token in time where tokens are asked for", async () => {
+    const tokens = [expiring(300, "a"), expiring(600, "b")];
+    const { client, socket } = await open({ token: () => tokens.shift() ?? "none" });
+    socket().accept();
+    const renewals = () => socket().heard("command");
+    const play = async (seconds: number) => {
+      for (let s = 0; s < seconds; s += 2) {
+        await vi.advanceTimersByTimeAsync(2_000);
+        socket().tell({ body: { case: "streamList", value: {} } }); // the connection is not silent
+      }
+    };
+    await play(266);
+    expect(renewals()).toHaveLength(0);
+    await play(26);
+    expect(renewals()).toMatchObject([{ value: { body: { case: "refreshToken", value: { token: /\.b$/ } } } }]);
+    client.close();
+  });
+
+  it("comes back after its token has expired only where it can ask for another", async () => {
+    for (const [token, phase] of [
+      ["fixed", "closed"],
+      [() => "another", "reconnecting"],
+    ] as const) {
+      const { client, socket } = await open({ token });
+      socket().accept();
+      socket().tell({ body: { case: "goodbye", value: { reason: GoodbyeReason.TOKEN_EXPIRED } } });
+      expect(client.connection.phase).toBe(phase);
+      client.close();
+    }
   });
 
   it("asks for a token before every connection", async () => {

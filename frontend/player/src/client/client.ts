@@ -10,6 +10,7 @@ import { decodableTypes } from "./decodable.ts";
 import { FramewireError } from "./errors.ts";
 import { Link } from "./link.ts";
 import { Position } from "./position.ts";
+import { expiryOf, renewAfter } from "./token.ts";
 import type {
   ClientEvents,
   ConnectionState,
@@ -52,6 +53,9 @@ export class FramewireClient extends Commands {
   #stream: string | undefined;
   #goodbye: { reason: DisconnectReason; message: string } | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** The token that the server has, and when it is to be replaced. */
+  #token = "";
+  #renewal: ReturnType<typeof setTimeout> | undefined;
   #openedAt: Moment = 0;
   #attempt = 1;
   #reconnects = 0;
@@ -118,10 +122,21 @@ export class FramewireClient extends Commands {
     this.#link?.close("silent", message);
   }
 
+  /** Asks for a token anew, and gives it to the server in place of the present one. */
+  async renewToken(): Promise<void> {
+    clearTimeout(this.#renewal);
+    const token = await this.#askToken();
+    if (token === this.#token || this.#state.phase !== "open") return;
+    await this.refreshToken(token);
+    this.#token = token;
+    this.#renewInTime();
+  }
+
   /** Ends the session for good. */
   close(): void {
     if (this.#state.phase === "closed") return;
     clearTimeout(this.#retry);
+    clearTimeout(this.#renewal);
     globalThis.removeEventListener?.("online", this.#online);
     const link = this.#link;
     this.#link = undefined;
@@ -141,16 +156,30 @@ export class FramewireClient extends Commands {
     if (this.#state.phase === "closed" || this.#link) return;
     this.#setState({ phase: "connecting", attempt: this.#attempt });
     this.#goodbye = undefined;
-    const { token } = this.#options;
     try {
-      this.#open(typeof token === "function" ? await token() : (token ?? ""));
+      this.#open(await this.#askToken());
     } catch (error) {
       this.#ended("unreachable", error instanceof Error ? error.message : String(error));
     }
   }
 
+  async #askToken(): Promise<string> {
+    const { token } = this.#options;
+    return typeof token === "function" ? token() : (token ?? "");
+  }
+
+  /** Who asks for tokens is asked again before one expires. A renewal that fails is tried anew with the next connection. */
+  #renewInTime(): void {
+    clearTimeout(this.#renewal);
+    const expiry = typeof this.#options.token === "function" ? expiryOf(this.#token) : undefined;
+    if (expiry === undefined) return;
+    const wait = renewAfter(expiry, now() + (this.#clock.offset ?? 0));
+    this.#renewal = setTimeout(() => this.renewToken().catch(() => {}), wait);
+  }
+
   #open(token: string): void {
     if (this.#state.phase === "closed" || this.#link) return;
+    this.#token = token;
     const options = this.#options;
     const resume = this.#position.resume;
     const url = new URL(this.#url);
@@ -183,11 +212,13 @@ export class FramewireClient extends Commands {
 
   #ended(reason: DisconnectReason, message: string): void {
     this.#link = undefined;
+    clearTimeout(this.#renewal);
     const why = this.#goodbye ?? { reason, message };
     this.rejectAll(new FramewireError("connection_lost", why.message || "the connection broke"));
     if (this.#openedAt && now() - this.#openedAt > proven) this.#backoff.reset();
     this.#openedAt = 0;
-    if (final.has(why.reason) || this.#options.reconnect === false) {
+    const another = why.reason === "token_expired" && typeof this.#options.token === "function";
+    if ((final.has(why.reason) && !another) || this.#options.reconnect === false) {
       globalThis.removeEventListener?.("online", this.#online);
       this.#setState({ phase: "closed", ...why });
       return;
@@ -261,6 +292,7 @@ export class FramewireClient extends Commands {
     if (this.#attempt > 1) this.#reconnects++;
     this.#openedAt = at;
     this.#setState({ phase: "open", sessionId, server });
+    this.#renewInTime();
   }
 
   #sessionState(session: SessionState): void {

@@ -125,6 +125,13 @@ export class Controller {
     return this.#commands.ask(call, (message) => host.send(message));
   }
 
+  /** Gives another token, to the open session as well. */
+  renew(token: Token): void {
+    if (!this.#host) return; // opening asks for it
+    this.#token = token;
+    this.#host.send({ type: "renew" });
+  }
+
   reconnect(): void {
     this.#host?.send({ type: "reconnect" });
   }

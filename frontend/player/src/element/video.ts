@@ -111,8 +111,10 @@ export class FramewireVideoElement extends MediaElement {
   set stream(value: string) {
     this.setAttribute("stream", value);
   }
+  /** Access token, or what gives one. Set while it plays, it takes the place of the present one. */
   set token(value: Token) {
     this.#token = value;
+    this.#controller?.renew(value);
   }
   get autoplay(): boolean {
     return this.hasAttribute("autoplay");

@@ -78,6 +78,9 @@ export class Host {
       case "token":
         this.#giveToken?.(message.token);
         return;
+      case "renew":
+        // A token that is refused leaves the present one in force.
+        return this.#ignoreRefusal(this.#client.renewToken());
       case "reconnect":
         return this.#client.reconnectNow();
       case "close":

@@ -28,6 +28,8 @@ export type ToHost =
   | { readonly type: "close" }
   | { readonly type: "command"; readonly id: number; readonly call: CommandCall }
   | { readonly type: "token"; readonly token: string }
+  /** The page has another token to give. */
+  | { readonly type: "renew" }
   | { readonly type: "playhead"; readonly sample: PlayheadSample }
   | { readonly type: "frame"; readonly frame: ShownFrame }
   | { readonly type: "mediaerror"; readonly generation: number; readonly message: string }
