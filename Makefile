@@ -15,6 +15,10 @@ SERVER ?= http://localhost:8080
 ARGS ?=
 # What `make bench` is to measure; everything if empty.
 BENCH ?=
+# How long `make soak` makes trouble, in minutes.
+MINUTES ?= 10
+# More arguments for it, such as SOAK='-seed 1 -viewers 40'.
+SOAK ?=
 # How long `make fuzz` gives each target; FUZZ names some of them, all if empty.
 FUZZTIME ?= 30s
 FUZZ ?=
@@ -74,7 +78,7 @@ dev: $(NPM_DONE) ## Serve the pages as they are edited, over the server at SERVE
 
 .PHONY: test
 test: build ## Run every test: Go, TypeScript, and both together in Chromium
-	@scripts/need ffmpeg gstreamer chromium fonts
+	@scripts/need basics ffmpeg gstreamer chromium fonts
 	go test ./...
 	go build -o bin/badnet ./server/cmd/badnet
 	cd frontend && npm run --silent test:unit
@@ -83,7 +87,7 @@ test: build ## Run every test: Go, TypeScript, and both together in Chromium
 
 .PHONY: race
 race: $(PAGES_DONE) ## Run the Go tests under the race detector
-	@scripts/need go ffmpeg gstreamer fonts
+	@scripts/need basics go gcc ffmpeg gstreamer fonts
 	go test -race ./...
 
 .PHONY: lint
@@ -138,6 +142,12 @@ bench-fanout: build ## Measure what viewers cost the server, beside the floor (F
 	@scripts/need ffmpeg
 	go test -run '^$$' -bench 'Follow|Step|Send|Publish' -benchmem ./server/internal/session ./server/internal/web ./server/internal/hub
 	$(BIN) bench fanout $(FANOUT)
+
+.PHONY: soak
+soak: build ## Run the server among all that can go wrong, and see that nothing is left over (MINUTES=30)
+	@scripts/need ffmpeg
+	go build -o bin/soak ./server/cmd/soak
+	bin/soak -binary $(BIN) -minutes '$(MINUTES)' $(SOAK)
 
 .PHONY: clean
 clean: ## Remove what was built (not frontend/node_modules)
