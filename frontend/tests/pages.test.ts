@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { serve, startBrowser, stopAll } from "../stage/programs.js";
+import { root, serve, startBrowser, stopAll } from "../stage/programs.js";
 import { type DirectiveOutcome, direct } from "./harness/admin.ts";
 import { Player } from "./harness/player.ts";
 import { Site } from "./harness/site.ts";
@@ -187,6 +188,18 @@ describe("a page of another origin", () => {
     const player = new Player(await stage.open(url));
     await player.plays();
     expect((await player.stats())?.thread).toBe("worker");
+  });
+
+  it("plays with the strictest policy that the documentation tells", async (stage) => {
+    const guide = readFileSync(join(root, "docs", "embed.md"), "utf8");
+    const [, told] = /```\n(script-src[\s\S]*?)```/.exec(guide) ?? [];
+    if (!told) throw new Error("docs/embed.md tells no policy");
+    const here = told.replace("https://video.example.com", `http://${address}`);
+    const policy = `default-src 'none'; ${here.replace("wss://video.example.com", `ws://${address}`).replaceAll("\n", " ")}`;
+    const player = new Player(await stage.open(site.element(address, "demo", "autoplay muted", "localhost", policy)));
+    await player.plays();
+    expect((await player.stats())?.thread).toBe("worker");
+    await until("the controls", () => player.do(({ clientHeight }) => clientHeight > 300));
   });
 
   it("is refused by the server where it does not, and the player says so", async (stage) => {

@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { serve, startBrowser, stopAll } from "../stage/programs.js";
 import { admin } from "./harness/admin.ts";
-import { temporary } from "./harness/ffmpeg.ts";
+import { clip, temporary } from "./harness/ffmpeg.ts";
 import type { Player } from "./harness/player.ts";
 import { Source } from "./harness/source.ts";
 import { holds, type Stage } from "./harness/stage.ts";
@@ -20,7 +20,9 @@ const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, 
 beforeAll(async () => {
   camera.give({ encoding: "h264" });
   late.fail();
+  await clip(folder.path("film.mp4"), "h264", 6);
   const sources = {
+    film: `once:${folder.path("film.mp4")}`,
     camera: camera.url,
     late: late.url,
     lavfi: "ffmpeg:-re -f lavfi -i testsrc2=size=320x180:rate=25",
@@ -112,6 +114,20 @@ describe("a stream that is not there yet", () => {
     await player.plays();
     await admin(server.address, "RemoveStream", { stream: "short" });
     expect(await player.reaches("ended")).toMatchObject({ reason: "removed" });
+  });
+});
+
+describe("a source that is played once", () => {
+  it("is seen to its end, and again when it is started anew", async (stage) => {
+    const { tap, player } = await watched(stage, "film");
+    expect(await player.reaches("ended")).toMatchObject({ reason: "finished" });
+    await admin(server.address, "RestartSource", { stream: "film" });
+    await until("the film", async () => {
+      await player.do((element) => void element.play().catch(() => {}));
+      return (await player.status()).kind === "playing";
+    });
+    expect(await player.reaches("ended")).toMatchObject({ reason: "finished" });
+    await notReloaded(player, tap);
   });
 });
 

@@ -27,21 +27,30 @@ export class Site {
    * Puts up a page with this body.
    *
    * @param host names the site in the address, and so decides its origin.
+   * @param policy is the Content-Security-Policy of the page; without double quotes.
    * @returns its address.
    */
-  page(body: string, host: "127.0.0.1" | "localhost" = "127.0.0.1"): string {
+  page(body: string, host: "127.0.0.1" | "localhost" = "127.0.0.1", policy = ""): string {
     const path = `/${this.#pages.size}`;
-    const head = `<meta charset="utf-8"><title>Somebody's page</title>`;
+    const meta = policy && `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
+    const head = `<meta charset="utf-8">${meta}<title>Somebody's page</title>`;
     this.#pages.set(path, `<!doctype html><html lang="en"><head>${head}</head><body>${body}</body></html>`);
     return `http://${host}:${(this.#server.address() as AddressInfo).port}${path}`;
   }
 
   /** Puts up a page with the element and these attributes. */
-  element(server: string, stream: string, attributes = "", host: "127.0.0.1" | "localhost" = "127.0.0.1"): string {
+  element(
+    server: string,
+    stream: string,
+    attributes = "",
+    host: "127.0.0.1" | "localhost" = "127.0.0.1",
+    policy = "",
+  ): string {
     return this.page(
       `<script type="module" src="http://${server}/player.js"></script>
        <framewire-player src="ws://${server}/ws?stream=${stream}" style="width: 640px" ${attributes}></framewire-player>`,
       host,
+      policy,
     );
   }
 
