@@ -28,6 +28,7 @@ type benchViewersCmd struct {
 	StallFor      time.Duration `help:"How long they stop (default: a third of the duration)." placeholder:"DURATION"`
 	Throttle      config.Bytes  `help:"Read at most so many bytes a second." placeholder:"BYTES"`
 	ThrottleShare float64       `default:"100" help:"Per cent of the viewers whom --throttle slows down." placeholder:"P"`
+	ReadEvery     time.Duration `help:"Read what has come so often instead of at once, which takes less of this machine." placeholder:"DURATION"`
 	Token         string        `help:"Access token." env:"FRAMEWIRE_TOKEN" placeholder:"TOKEN"`
 	JSON          bool          `name:"json" help:"Write the result as JSON."`
 	Quiet         bool          `short:"q" help:"Show no progress."`
@@ -38,7 +39,7 @@ func (c *benchViewersCmd) Run(ctx context.Context) error {
 	opts := load.Options{
 		URL: c.URL, Viewers: c.Viewers, Duration: c.Duration, Rate: c.Rate, Timeout: c.Timeout,
 		Stall: c.Stall / 100, StallFor: c.StallFor,
-		Throttle: int(c.Throttle), ThrottleShare: c.ThrottleShare / 100, Token: c.Token,
+		Throttle: int(c.Throttle), ThrottleShare: c.ThrottleShare / 100, ReadEvery: c.ReadEvery, Token: c.Token,
 	}
 	if !c.Quiet {
 		opts.Progress = showProgress

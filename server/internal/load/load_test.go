@@ -112,7 +112,7 @@ func FuzzFrames(f *testing.F) {
 		v := &viewer{shard: s, dialed: time.Now(), send: func([]byte) error { return nil }}
 		for len(data) > 0 {
 			n := min(step, len(data))
-			if v.shard.take(v, data[:n]) != nil {
+			if v.shard.take(v, data[:n], time.Now()) != nil {
 				return
 			}
 			data = data[n:]

@@ -19,6 +19,9 @@ const (
 	DefaultRate     = 500
 	DefaultDuration = 30 * time.Second
 	DefaultTimeout  = 10 * time.Second
+
+	// MaxReadEvery keeps what waits to be read far below a socket's buffer.
+	MaxReadEvery = 200 * time.Millisecond
 )
 
 // Options say what to do.
@@ -56,6 +59,13 @@ type Options struct {
 	// SameClock skips the measurement of the clock offset: server and loader run
 	// on one machine.
 	SameClock bool
+
+	// ReadEvery is how often a viewer who is not slow reads what has come, up to
+	// MaxReadEvery. Where 0, it reads at once, and is woken for each message: with
+	// thousands of viewers on the server's own machine that takes more of it than
+	// they would elsewhere. When data came the kernel notes, so that delays are
+	// the same; on systems other than Linux it is not heeded.
+	ReadEvery time.Duration
 
 	// Progress is told how it goes, about twice a second. Nil: nobody.
 	Progress func(Progress)
@@ -97,6 +107,8 @@ func (o Options) check() (Options, *url.URL, error) {
 		return bad("shares of viewers have to be from 0 to 1")
 	case o.StallFor < 0 || o.StallFor > o.Duration:
 		return bad("stalls of %v do not fit into %v", o.StallFor, o.Duration)
+	case o.ReadEvery < 0 || o.ReadEvery > MaxReadEvery:
+		return bad("reading every %v: want 0 to %v", o.ReadEvery, MaxReadEvery)
 	case o.Throttle < 0:
 		return bad("throttle of %d bytes a second", o.Throttle)
 	}

@@ -41,7 +41,7 @@ func pump(ctx context.Context, v *viewer, conn net.Conn, early []byte, p pace, m
 		size = max(1, min(size, p.throttle/sips))
 	}
 	buffer := make([]byte, size)
-	err := v.shard.take(v, early)
+	err := v.shard.take(v, early, time.Now())
 	var due, stall <-chan time.Time
 	next := time.Now()
 	for err == nil {
@@ -59,7 +59,7 @@ func pump(ctx context.Context, v *viewer, conn net.Conn, early []byte, p pace, m
 		var n int
 		n, err = conn.Read(buffer)
 		if n > 0 {
-			if e := v.shard.take(v, buffer[:n]); e != nil {
+			if e := v.shard.take(v, buffer[:n], time.Now()); e != nil {
 				err = e
 			}
 		}

@@ -76,7 +76,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	}
 	for range runtime.GOMAXPROCS(0) {
 		s := &shard{ahead: r.offset.Ahead}
-		p, err := newPoller(s)
+		p, err := newPoller(s, opts.ReadEvery)
 		if err != nil {
 			return nil, err
 		}

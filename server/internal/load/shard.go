@@ -29,9 +29,8 @@ func (s *shard) delays(g group) *histogram {
 	return &s.joining[g]
 }
 
-// take feeds one viewer.
-func (s *shard) take(v *viewer, data []byte) error {
-	now := time.Now()
+// take feeds one viewer with what has come, at the given time at the latest.
+func (s *shard) take(v *viewer, data []byte, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return v.feed(data, now)
