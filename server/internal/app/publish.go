@@ -25,6 +25,10 @@ const (
 	webRTCPort = 8189
 )
 
+// silenceOfTransports backs what the desk sees to: how long a publisher may send
+// nothing is publish.silence, which may change while the server runs.
+const silenceOfTransports = time.Hour
+
 // publishing is where publishers come in.
 type publishing struct {
 	desk *desk.Desk
@@ -55,7 +59,7 @@ func (s *server) openPublishing() error {
 		Desk:    s.publishing.desk,
 		Convert: httppush.Through(ffmpeg.Convert, s.log),
 		Origins: &s.publishing.origins,
-		Silence: time.Duration(c.Publish.Silence),
+		Silence: silenceOfTransports,
 		Log:     s.log,
 	})
 	if !c.Publishing() {
@@ -141,7 +145,7 @@ func (s *server) openWHIP() error {
 		Hosts:    hosts,
 		Loopback: true,
 		Origins:  &s.publishing.origins,
-		Silence:  time.Duration(c.Publish.Silence),
+		Silence:  silenceOfTransports,
 		Log:      s.log,
 	})
 	switch {
@@ -175,7 +179,7 @@ func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) 
 	})
 	if len(p.rtmp) > 0 {
 		server := rtmp.New(p.desk, rtmp.Options{
-			Silence: time.Duration(s.opts.Config.Publish.Silence),
+			Silence: silenceOfTransports,
 			Log:     s.log,
 		})
 		for _, listener := range p.rtmp {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/events"
@@ -108,6 +109,7 @@ func (s *server) apply(c *config.Config) error {
 	s.config.Store(c)
 	s.publishing.desk.SetRules(rules(c, s.opts.Config.Listen))
 	s.publishing.desk.SetLimits(c.Publish.MaxPublishers, c.Publish.MaxBitrate)
+	s.publishing.desk.SetTimes(time.Duration(c.Publish.Silence), time.Duration(c.Publish.Grace), time.Duration(c.Publish.Linger))
 	s.web.SetOrigins(c.Origins, c.FrameAncestors)
 	s.publishing.origins.Set(c.Origins, nil)
 	s.web.Sessions().SetLimits(limits(c))

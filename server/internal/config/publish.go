@@ -101,8 +101,8 @@ func (p *Publish) check(bad func(format string, args ...any)) {
 		bad("publish.max_bitrate is %d bits per second, want at least 1000", p.MaxBitrate)
 	}
 	for name, d := range map[string]Duration{"silence": p.Silence, "grace": p.Grace, "linger": p.Linger} {
-		if d < Duration(time.Second) {
-			bad("publish.%s is %v, want at least 1s", name, time.Duration(d))
+		if d < Duration(time.Second) || d > Duration(time.Hour) {
+			bad("publish.%s is %v, want 1s to 1h", name, time.Duration(d))
 		}
 	}
 }

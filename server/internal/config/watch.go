@@ -101,7 +101,6 @@ func (c *Config) Static(other *Config) []string {
 	differs("publish.rtmp", p.RTMP != q.RTMP)
 	differs("publish.rtmps", p.RTMPS != q.RTMPS)
 	differs("publish.webrtc", p.WebRTC != q.WebRTC || fmt.Sprint(p.WebRTCHosts) != fmt.Sprint(q.WebRTCHosts))
-	differs("publish.silence, grace or linger", p.Silence != q.Silence || p.Grace != q.Grace || p.Linger != q.Linger)
-	differs("whether anybody may publish", c.Publishing() != other.Publishing())
+	differs("opening or closing the ports for publishers", c.Publishing() != other.Publishing())
 	return names
 }

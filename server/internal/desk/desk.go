@@ -93,6 +93,7 @@ type Desk struct {
 
 	mu         sync.Mutex
 	rules      []Rule
+	times      times
 	slots      map[string]*slot // by name of stream
 	publishers int
 	closed     bool
@@ -103,6 +104,7 @@ type Desk struct {
 func New(h *hub.Hub, opts Options) *Desk {
 	opts = opts.withDefaults()
 	d := &Desk{hub: h, opts: opts, rules: slices.Clone(opts.Rules), slots: make(map[string]*slot)}
+	d.SetTimes(opts.Silence, opts.Grace, opts.Linger)
 	d.SetLimits(opts.MaxPublishers, opts.MaxBitrate)
 	return d
 }
@@ -119,6 +121,17 @@ func (d *Desk) SetRules(rules []Rule) {
 func (d *Desk) SetLimits(maxPublishers int, maxBitrate int64) {
 	d.maxPublishers.Store(int64(maxPublishers))
 	d.maxBitrate.Store(maxBitrate)
+}
+
+// times are those of Options.
+type times struct{ silence, grace, linger time.Duration }
+
+// SetTimes replaces Options.Silence, Grace and Linger, for all publishers and
+// streams.
+func (d *Desk) SetTimes(silence, grace, linger time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.times = times{silence, grace, linger}
 }
 
 // slot is a stream as publishers find it.
@@ -216,7 +229,7 @@ func (d *Desk) check(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for name, s := range d.slots {
-		if s.expired(now, &d.opts) {
+		if s.expired(now, d.times) {
 			delete(d.slots, name)
 			d.hub.Remove(name)
 			d.opts.Log.Info("stream removed", "stream", name)
@@ -225,22 +238,22 @@ func (d *Desk) check(now time.Time) {
 }
 
 // expired looks at the slot's timeouts, and reports whether its stream can go.
-func (s *slot) expired(now time.Time, o *Options) bool {
+func (s *slot) expired(now time.Time, t times) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.current; p != nil {
 		if e := p.grant.Expires; !e.IsZero() && now.After(e) {
 			p.endLocked(publish.ErrExpired)
-		} else if now.Sub(p.heard) > o.Silence {
-			p.endLocked(fmt.Errorf("%w: %v", publish.ErrSilent, o.Silence))
+		} else if now.Sub(p.heard) > t.silence {
+			p.endLocked(fmt.Errorf("%w: %v", publish.ErrSilent, t.silence))
 		}
 		return false
 	}
 	gone := now.Sub(s.left)
-	if gone > o.Grace {
+	if gone > t.grace {
 		s.stream.SetStatus(hub.Offline, "")
 	}
-	return gone > o.Grace+o.Linger && s.stream.Viewers() == 0
+	return gone > t.grace+t.linger && s.stream.Viewers() == 0
 }
 
 func (d *Desk) shutdown() {
