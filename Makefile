@@ -22,6 +22,8 @@ SOAK ?=
 # How long `make fuzz` gives each target; FUZZ names some of them, all if empty.
 FUZZTIME ?= 30s
 FUZZ ?=
+# More arguments for the Go tests of `make test`, such as -race.
+GO_TEST ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 BIN := bin/framewire
