@@ -104,6 +104,12 @@ lint: $(NPM_DONE) ## Check format, vet, staticcheck, the schema's style, TypeScr
 	cd frontend && npm run --silent lint
 	cd frontend && npm run --silent typecheck
 	cd frontend && npm run --silent sizes
+	@scripts/audit
+
+.PHONY: audit
+audit: $(NPM_DONE) ## Look modules and packages up among known vulnerabilities, where the databases can be reached
+	@scripts/need go node
+	@scripts/audit
 
 .PHONY: format
 format: $(NPM_DONE) ## Bring Go, the schema and TypeScript into their format
