@@ -14,7 +14,7 @@ import (
 type serveCmd struct {
 	Config         string           `help:"Read a YAML configuration." type:"existingfile" env:"FRAMEWIRE_CONFIG" placeholder:"FILE"`
 	Listen         *string          `help:"Serve HTTP and WebSocket on this address (default :8080)." env:"FRAMEWIRE_LISTEN" placeholder:"ADDR"`
-	Source         []string         `help:"Serve a stream: NAME=URL with URL one of demo:, a file's path, rtsp://, rtmp://, srt://, http(s)://, ffmpeg:INPUT-ARGUMENTS or exec:COMMAND. Can be repeated." env:"FRAMEWIRE_SOURCE" sep:"none" placeholder:"NAME=URL"`
+	Source         []string         `help:"Serve a stream: NAME=URL with URL one of demo:, a file's path, rtsp://, rtmp://, srt://, http(s)://, ffmpeg:INPUT-ARGUMENTS or exec:COMMAND, or once: before one to play it once. Can be repeated." env:"FRAMEWIRE_SOURCE" sep:"none" placeholder:"NAME=URL"`
 	Window         *config.Duration `help:"Keep this much of each stream for seeking (default 30s)." env:"FRAMEWIRE_WINDOW" placeholder:"DURATION"`
 	MaxStreamBytes *config.Bytes    `help:"Keep at most this much of each stream in memory (default 256MiB)." env:"FRAMEWIRE_MAX_STREAM_BYTES" placeholder:"BYTES"`
 	Origin         []string         `help:"Let pages of this host play and embed, such as *.example.com, or * for all. Can be repeated." env:"FRAMEWIRE_ORIGINS" placeholder:"PATTERN"`

@@ -159,8 +159,12 @@ func (r *Run) begin(tracks []*track) error {
 	}
 	r.feed.epoch, r.epoch, r.tracks = epoch.ID, epoch, tracks
 	for _, t := range tracks {
-		r.feed.log.Info("track", "epoch", epoch.ID, "track", t.ID, "codec", t.CodecString,
-			"width", t.Width, "height", t.Height, "sample_rate", t.SampleRate, "channels", t.Channels)
+		log := r.feed.log.With("epoch", epoch.ID, "track", t.ID, "codec", t.CodecString)
+		if t.Kind() == media.Video {
+			log.Info("track", "width", t.Width, "height", t.Height)
+		} else {
+			log.Info("track", "sample_rate", t.SampleRate, "channels", t.Channels)
+		}
 	}
 	return nil
 }
