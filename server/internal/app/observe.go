@@ -23,7 +23,7 @@ func (s *server) sessionHooks() session.Hooks {
 			s.events.Emit(events.Event{Session: id, Body: events.SessionOpened{Remote: address, Client: client}})
 		},
 		Closed: func(c session.Closed) {
-			s.metrics.SessionClosed(c.Reason)
+			s.metrics.SessionClosed(c.ID, c.Reason)
 			if c.Welcomed {
 				s.events.Emit(events.Event{Stream: c.Stream, Session: c.ID, Body: events.SessionClosed{Reason: c.Reason, After: c.After}})
 			}
@@ -33,7 +33,7 @@ func (s *server) sessionHooks() session.Hooks {
 			s.events.Emit(events.Event{Stream: g.Stream, Session: id, Body: events.Gap{Reason: g.Reason, From: g.From, To: g.To}})
 		},
 		Moved:    func(_, _ string, down bool) { s.metrics.Moved(down) },
-		Reported: func(_, _ string, r *wire.Report, lag time.Duration) { s.metrics.Reported(r, lag) },
+		Reported: func(id, _ string, r *wire.Report, lag time.Duration) { s.metrics.Reported(id, r, lag) },
 		Refused: func(id, stream, address string, err error) {
 			s.refused("watch", stream, id, address, err)
 		},

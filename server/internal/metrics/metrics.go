@@ -71,6 +71,7 @@ type Metrics struct {
 	reads    *prometheus.CounterVec
 	glass    prometheus.Histogram
 	lag      prometheus.Histogram
+	stalls   *stalls
 }
 
 // Buckets in seconds: fine where a live stream should be, coarse where it should
@@ -84,6 +85,7 @@ var (
 func New(o Options) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		stalls:   newStalls(),
 		log:      o.Log,
 		opened: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "framewire_sessions_opened_total", Help: "Sessions that were welcomed.",
@@ -123,7 +125,7 @@ func New(o Options) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.opened, m.closed, m.gaps, m.steps, m.refusals, m.reads, m.glass, m.lag, build,
+		m.opened, m.closed, m.gaps, m.steps, m.refusals, m.reads, m.glass, m.lag, m.stalls.count, m.stalls.seconds, build,
 		&figures{Options: o, received: &m.received},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -143,7 +145,8 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) SessionOpened() { m.opened.Inc() }
 
 // SessionClosed counts the end of a session.
-func (m *Metrics) SessionClosed(reason wire.GoodbyeReason) {
+func (m *Metrics) SessionClosed(session string, reason wire.GoodbyeReason) {
+	m.stalls.forget(session)
 	m.closed.WithLabelValues(label(reason.String(), "GOODBYE_REASON_")).Inc()
 }
 
@@ -161,8 +164,9 @@ func (m *Metrics) Moved(down bool) {
 	m.steps.WithLabelValues(direction).Inc()
 }
 
-// Reported takes a player's report, and the media that waits for it.
-func (m *Metrics) Reported(r *wire.Report, lag time.Duration) {
+// Reported takes the report of a session's player, and the media that waits for it.
+func (m *Metrics) Reported(session string, r *wire.Report, lag time.Duration) {
+	m.stalls.report(session, r)
 	if r.Latency > 0 { // 0 is not known
 		m.glass.Observe(r.Latency.Seconds())
 	}

@@ -90,12 +90,12 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	w := newWorld(t)
 	m := w.metrics
 	m.SessionOpened()
-	m.SessionClosed(wire.TooSlow)
+	m.SessionClosed("s", wire.TooSlow)
 	m.Gap(wire.GapSourceInterrupted)
 	m.Moved(true)
 	m.ConfigurationRead(false)
-	m.Reported(&wire.Report{Latency: 180 * time.Millisecond}, 30*time.Millisecond)
-	m.Reported(&wire.Report{}, 0) // one whose latency is not known yet
+	m.Reported("s", &wire.Report{Latency: 180 * time.Millisecond}, 30*time.Millisecond)
+	m.Reported("s", &wire.Report{}, 0) // one whose latency is not known yet
 	for _, err := range []error{
 		fmt.Errorf("wrapped: %w", auth.ErrExpired), publish.ErrStreamBusy, fmt.Errorf("%w: %w", publish.ErrBadKey, auth.ErrNoToken), errors.New("else"),
 	} {
@@ -236,7 +236,7 @@ func everyMetric(t testing.TB) map[string]bool {
 	w.sent = map[string]session.Sent{"s": {Bytes: 1}}
 	w.sources = []roster.Entry{{Name: "s"}}
 	w.publishers = []desk.Publisher{{Stream: "s", Protocol: publish.RTMP}}
-	w.metrics.SessionClosed(wire.Idle)
+	w.metrics.SessionClosed("s", wire.Idle)
 	w.metrics.Gap(wire.GapTooSlow)
 	w.metrics.Refused("watch", auth.ErrNoToken)
 	names := make(map[string]bool)

@@ -50,9 +50,30 @@ func TestReportsAreCountedWithoutAllocating(t *testing.T) {
 	n := testing.AllocsPerRun(100, func() {
 		w.metrics.SessionOpened()
 		w.metrics.Moved(true)
-		w.metrics.Reported(&report, time.Millisecond)
+		w.metrics.Reported("s", &report, time.Millisecond)
 	})
 	if n > 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func TestStallsAreAddedUpFromPlayersSums(t *testing.T) {
+	w := newWorld(t)
+	report := func(session string, stalls uint32, stalled time.Duration) {
+		w.metrics.Reported(session, &wire.Report{Stalls: stalls, Stalled: stalled}, 0)
+	}
+	report("a", 5, 9*time.Second) // of sessions before
+	report("b", 0, 0)
+	w.want(t, `framewire_player_stalls_total 0`, `framewire_player_stalled_seconds_total 0`)
+	report("a", 7, 10*time.Second)
+	report("b", 1, 500*time.Millisecond)
+	report("a", 7, 10*time.Second)
+	w.want(t, `framewire_player_stalls_total 3`, `framewire_player_stalled_seconds_total 1.5`)
+	report("a", 1, time.Second) // another player
+	report("a", 2, 2*time.Second)
+	w.metrics.SessionClosed("b", wire.Idle)
+	report("b", 100, time.Hour)
+	w.want(t, `framewire_player_stalls_total 4`, `framewire_player_stalled_seconds_total 2.5`)
+	report("b", 1<<31, 1000*time.Hour) // a lie, as far as it goes
+	w.want(t, `framewire_player_stalls_total 24`, `framewire_player_stalled_seconds_total 62.5`)
 }
