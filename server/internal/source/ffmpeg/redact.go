@@ -27,6 +27,10 @@ func Redact(text string) string {
 // its address, a level, a message. Either of the first two may be missing.
 var stderrLine = regexp.MustCompile(`^(?:\[([^\]@]+) @ 0x[0-9a-f]+\] )?(?:\[(\w+)\] )?(.*)$`)
 
+// harmless is what ffmpeg says at each keyframe of a camera that sends its parameter
+// sets in packets of their own: these have the time of the picture behind them.
+var harmless = regexp.MustCompile(`Non-monoton(?:ous|ic) DTS`)
+
 // parseLine returns a line's level and its text. What ffmpeg calls an error is for
 // the most part one broken packet, so nothing is above a warning.
 func parseLine(line string) (slog.Level, string) {
@@ -34,6 +38,9 @@ func parseLine(line string) (slog.Level, string) {
 	text := Redact(strings.TrimSpace(m[3]))
 	if m[1] != "" {
 		text = m[1] + ": " + text
+	}
+	if harmless.MatchString(text) {
+		return slog.LevelDebug, text
 	}
 	switch m[2] {
 	case "panic", "fatal", "error":
