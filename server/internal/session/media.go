@@ -112,7 +112,7 @@ func (v *Viewer) media(now time.Time, b *Batch, next *Next) {
 // a good part of what a viewer costs.
 func (v *Viewer) holds(now time.Time, b *Batch, n int, next *Next) bool {
 	p, packets := &v.play, b.packets[:n]
-	if b.impatient || hasVideo(packets) || p.frame == 0 || p.video == 0 || p.needKey || v.climb.rung > rungProbation || len(packets) == readAhead {
+	if b.impatient || v.farewell != nil || hasVideo(packets) || p.frame == 0 || p.video == 0 || p.needKey || v.climb.rung > rungProbation || len(packets) == readAhead {
 		p.holdUntil = time.Time{}
 		return false
 	}

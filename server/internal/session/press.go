@@ -192,7 +192,7 @@ func (v *Viewer) follow(now time.Time, p *press) (seated, done bool) {
 func (v *Viewer) editionLocked(now time.Time, p *press) *edition {
 	play := &v.play
 	switch {
-	case v.hello == nil || v.goodbye != nil || v.left || len(v.queue.messages) > 0 || v.subscribed:
+	case v.hello == nil || v.goodbye != nil || v.farewell != nil || v.left || len(v.queue.messages) > 0 || v.subscribed:
 		return nil
 	case play.cursor == nil || play.paused || play.waiting != 0 || play.gap != nil || play.needKey || play.nextVideo != 0:
 		return nil
@@ -215,7 +215,7 @@ func (v *Viewer) editionLocked(now time.Time, p *press) *edition {
 func (v *Viewer) keepsUp(s Stream) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.hello != nil && v.goodbye == nil && !v.left && !v.subscribed &&
+	return v.hello != nil && v.goodbye == nil && v.farewell == nil && !v.left && !v.subscribed &&
 		v.play.stream == s && v.play.mode() == wire.Playing && v.out.left == 0
 }
 

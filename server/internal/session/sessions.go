@@ -133,8 +133,9 @@ func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread 
 	s.closing = end
 	s.mu.Unlock()
 	all := s.All()
+	by := time.Now().Add(farewellWait)
 	for i, v := range all {
-		v.Goodbye(end.goodbye(i, len(all)))
+		v.depart(end.goodbye(i, len(all)), by)
 	}
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()

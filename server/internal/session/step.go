@@ -16,6 +16,11 @@ const (
 	// partingWait is how long a session's last messages may take to leave.
 	partingWait = time.Second
 
+	// farewellWait is how long viewers may take for what their stream holds when
+	// the server ends, and farewellStep how often that is looked at.
+	farewellWait = time.Second
+	farewellStep = 2 * time.Millisecond
+
 	// quietStep is how often a viewer is stepped at the least. What else ends a
 	// wait tells of itself.
 	quietStep = time.Second
@@ -89,6 +94,9 @@ func (v *Viewer) blocked(now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.judge(now)
+	if f := v.farewell; f != nil && !now.Before(f.by) {
+		v.endLocked(f.goodbye)
+	}
 	if now.Sub(v.out.moved) >= v.host.opts.Ladder.stall() || v.crowdedOut() {
 		v.endLocked(tooSlow)
 	}
@@ -114,6 +122,7 @@ func (v *Viewer) gather(now time.Time, b *Batch) Next {
 	defer v.mu.Unlock()
 	next := Next{At: now.Add(quietStep)}
 	v.deadlines(now, &next)
+	v.departs(now, &next)
 	if v.hello != nil && v.goodbye == nil {
 		v.refresh(now)
 		v.judge(now)

@@ -55,6 +55,7 @@ type Viewer struct {
 	listedAt   time.Time
 	directives map[uint32]chan<- *wire.Error
 	directive  uint32        // ID of the last one
+	farewell   *farewell     // set when the session is to end once its stream is delivered
 	goodbye    *wire.Goodbye // set once, when the session is to end
 	left       bool          // nothing more can be received
 }
@@ -112,6 +113,40 @@ func (v *Viewer) Goodbye(g wire.Goodbye) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.endLocked(g)
+}
+
+// farewell is how a session ends that is first to have what its stream holds.
+type farewell struct {
+	goodbye wire.Goodbye
+	next    uint64    // sequence that is not waited for any more
+	by      time.Time // the session ends then, whatever is left
+}
+
+// depart ends the session once what its stream holds now has been sent, but no
+// later than at by. Of several ends, the first counts.
+func (v *Viewer) depart(g wire.Goodbye, by time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := &v.play
+	if v.hello == nil || p.stream == nil || p.mode() != wire.Playing || v.climb.rung > rungProbation {
+		v.endLocked(g)
+		return
+	}
+	v.farewell = &farewell{g, p.stream.Tail().Next(), by}
+	v.signal()
+}
+
+// departs ends a session whose farewell has come.
+func (v *Viewer) departs(now time.Time, next *Next) {
+	f, p := v.farewell, &v.play
+	if f == nil || v.goodbye != nil {
+		return
+	}
+	if p.mode() != wire.Playing || p.cursor == nil || p.cursor.Next() >= f.next || !now.Before(f.by) {
+		v.endLocked(f.goodbye)
+		return
+	}
+	next.sooner(now.Add(farewellStep))
 }
 
 func (v *Viewer) endLocked(g wire.Goodbye) {

@@ -42,11 +42,12 @@ func (s *site) broadcast(frame int) (stop func()) {
 
 func TestViewersWhoStopReadingCostTheOthersNothing(t *testing.T) {
 	s := serve(t, web.Options{Sessions: session.Options{Ladder: quick}})
-	defer s.broadcast(20 << 10)() // 4 Mb/s
+	const viewers, stalled = 500 / raced, 50 / raced
+	defer s.broadcast(5 << 10)() // 1 Mb/s
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	report := s.crowd(load.Options{
-		Viewers: 100, Rate: 1000, Duration: 6 * time.Second, Stall: 0.1, StallFor: 3 * time.Second,
+		Viewers: viewers, Rate: 1000, Duration: 6 * time.Second, Stall: 0.1, StallFor: 3 * time.Second,
 		Phase: func(measuring bool) {
 			if !measuring {
 				runtime.ReadMemStats(&after)
@@ -54,10 +55,10 @@ func TestViewersWhoStopReadingCostTheOthersNothing(t *testing.T) {
 		},
 	})
 	healthy, slow := report.Steady, report.Stalled
-	if healthy == nil || slow == nil || healthy.Viewers != 90 || slow.Viewers != 10 {
+	if healthy == nil || slow == nil || healthy.Viewers != viewers-stalled || slow.Viewers != stalled {
 		t.Fatalf("%+v", report)
 	}
-	if healthy.Whole != 90 { // who misses something, or is a second behind, is not
+	if healthy.Whole != viewers-stalled { // who misses something, or is a second behind, is not
 		t.Errorf("healthy viewers: %+v", healthy)
 	}
 	if len(slow.Gaps) == 0 && len(slow.Ended) == 0 || slow.Holes > 0 {
@@ -68,7 +69,7 @@ func TestViewersWhoStopReadingCostTheOthersNothing(t *testing.T) {
 			t.Errorf("a stalled viewer ended: %s", reason)
 		}
 	}
-	// The ring holds 30 s of 4 Mb/s; what waits for ten viewers is a few hundred kB.
+	// The ring holds 30 s of 1 Mb/s; what waits for those who stall is a few MB.
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 80<<20 {
 		t.Errorf("the heap grew by %d MiB", grown>>20)
 	}
@@ -179,17 +180,20 @@ func TestStreamsOfEveryWeight(t *testing.T) {
 
 func TestManyStreamsOfFewViewersStarveNobody(t *testing.T) {
 	s := serve(t, web.Options{})
-	const streams = 100 / raced
+	const streams = 500 / raced
 	var players []*player
+	var studios []*studio
 	for i := range streams {
 		name := fmt.Sprintf("s%d", i)
-		studio := s.stream(name, 3)
-		defer studio.run()()
+		studios = append(studios, s.stream(name, 3))
 		p := s.dial(client.Options{})
 		p.must(p.Play(p.ctx, name))
 		players = append(players, p)
 	}
-	for range 20 {
+	for _, studio := range studios {
+		defer studio.run()()
+	}
+	for range 5 {
 		for _, p := range players {
 			p.fragment()
 		}
@@ -242,6 +246,48 @@ func TestLimitsAreTold(t *testing.T) {
 		eventually(t, "the stalled viewer is there", func() bool { return len(s.Sessions().All()) == 1 })
 		eventually(t, "the stalled viewer is gone", func() bool { return len(s.Sessions().All()) == 0 })
 	})
+}
+
+// What publishers have sent reaches those who watch before they are sent away.
+func TestDrainDeliversWhatHasComeFirst(t *testing.T) {
+	s := serve(t, web.Options{})
+	studio := s.stream("a", 3)
+	const viewers, pictures = 10, 60
+	var players []*player
+	for range viewers {
+		p := s.dial(client.Options{}, "?stream=a")
+		p.fragment()
+		players = append(players, p)
+	}
+	for range pictures {
+		studio.frame(false)
+	}
+	last := s.hub.Lookup("a").Tail().Next() - 1
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	begun := time.Now()
+	if err := s.Drain(ctx, wire.Restarting, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range players {
+		var g *client.GoodbyeError
+		var sequence uint64
+		for g == nil {
+			m, err := p.Receive(p.ctx)
+			if f := m.GetFragment(); f != nil {
+				sequence = f.GetSequence()
+			}
+			if err != nil && !errors.As(err, &g) {
+				t.Fatal(err)
+			}
+		}
+		if sequence != last {
+			t.Errorf("viewer %d was sent away after fragment %d of %d", i, sequence, last)
+		}
+	}
+	if took := time.Since(begun); took > patience/2 {
+		t.Errorf("took %v", took)
+	}
 }
 
 func TestDrainSendsEverybodyAwaySpreadOut(t *testing.T) {
