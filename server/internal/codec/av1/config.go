@@ -73,16 +73,19 @@ func (c Config) Track() (media.Track, error) {
 	return NewTrack(c.SequenceHeader)
 }
 
-// FromExtradata returns the sequence header OBU of what containers hold beside the
-// stream: av1C, or OBUs as encoders give them out. It is nil where that holds none
-// and the stream carries it in band.
+// FromExtradata returns the sequence header OBU, with a size field, of what
+// containers hold beside the stream: av1C, or OBUs as encoders give them out. It is
+// nil where that holds none and the stream carries it in band.
 func FromExtradata(data []byte) ([]byte, error) {
-	if len(data) > 0 && data[0]&0x80 == 0 { // the forbidden bit of an OBU, the marker of av1C
-		unit, err := FromUnit(data)
-		return unit.SequenceHeader, err
+	if len(data) == 0 || data[0]&0x80 != 0 { // the marker of av1C, the forbidden bit of an OBU
+		config, err := ParseConfig(data)
+		if err != nil {
+			return nil, err
+		}
+		data = config.SequenceHeader
 	}
-	config, err := ParseConfig(data)
-	return config.SequenceHeader, err
+	unit, err := FromUnit(data)
+	return unit.SequenceHeader, err
 }
 
 // marshal returns the record for a sequence header OBU.
