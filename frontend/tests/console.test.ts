@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -155,6 +156,41 @@ describe("the console", () => {
     await added.getByRole("button", { name: "Remove stage/left" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await added.waitFor({ state: "detached" });
+  });
+
+  it("shows who publishes, and ends the one that is kicked", async (stage) => {
+    const url = `ws://${address}/ws`;
+    const publisher = spawn(program("framewire"), ["publish", "-q", "--url", url, "--stream", "stage/right", "demo:"]);
+    const gone = once(publisher, "exit");
+    stage.closes({
+      async close() {
+        publisher.kill("SIGKILL");
+        await gone;
+      },
+    });
+    const page = await openConsole(stage);
+    const live = row(page, "Publishers", "stage/right");
+    const cell = (n: number) => live.getByRole("cell").nth(n);
+    await live.getByText("WS", { exact: true }).waitFor();
+    await until("bytes that are counted", async () => /\d [kM]B/.test((await cell(3).textContent()) ?? ""));
+    expect(await cell(2).textContent()).toMatch(/^127\.0\.0\.1:\d+.*framewire publish/);
+    await until("a count of one", async () => (await page.locator("#publishers-count").textContent()) === "1");
+    await row(page, "Streams", "stage/right").getByText("LIVE").waitFor();
+    expect(await problems(page), "what axe finds").toEqual([]);
+
+    await live.getByRole("button", { name: "Kick the publisher of stage/right" }).click();
+    await page
+      .getByRole("dialog", { name: "Kick the publisher of stage/right?" })
+      .getByRole("button", { name: "Kick" })
+      .click();
+    await page.getByText("The publisher of stage/right was ended.").waitFor();
+    await page.getByText("Nobody publishes now.").waitFor();
+    await page
+      .getByRole("log")
+      .getByText(/^Publisher left/)
+      .first()
+      .waitFor();
+    await gone;
   });
 
   it("says that the connection is lost, and goes on by itself", async (stage) => {

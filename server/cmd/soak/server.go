@@ -97,7 +97,7 @@ func (s *server) read(from io.Reader, told chan<- struct{}) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var line struct{ Msg, Addr, Open string }
+		var line struct{ Level, Msg, Addr, Open string }
 		if json.Unmarshal(lines.Bytes(), &line) != nil {
 			s.found.add("the server writes what is no line of its log: %s", lines.Text())
 			continue
@@ -113,7 +113,9 @@ func (s *server) read(from io.Reader, told chan<- struct{}) {
 			s.addr = line.Addr
 			close(told)
 		}
-		if strings.Contains(line.Msg, "panic") {
+		// Panics of sessions are caught, and logged as errors like all that an
+		// operator has to see to. Refused configurations are meant.
+		if line.Level == "ERROR" && !strings.HasPrefix(line.Msg, "the configuration is refused") {
 			s.found.add("the log: %s", lines.Text())
 		}
 	}
