@@ -88,14 +88,24 @@ func (c *Cursor) Lag() time.Duration {
 	return max(0, s.ring.packets.at(n-1).End()-at.Time)
 }
 
+// staleKeyframe is how old the newest keyframe may be before a viewer who goes to
+// the live edge has a new one asked for: older than those of streams that send one
+// every two seconds by themselves.
+const staleKeyframe = 2500 * time.Millisecond
+
 // SeekLive moves to the newest keyframe. It reports false, and moves to the end,
-// when there is none yet.
+// when there is none yet. Where it is old or gone, the source is asked for another:
+// browsers that publish send none without being asked.
 func (c *Cursor) SeekLive() bool {
 	s := c.stream
 	s.mu.RLock()
-	defer s.mu.RUnlock()
 	k, ok := s.ring.newestKey()
-	return c.moveLocked(k, ok)
+	found := c.moveLocked(k, ok)
+	s.mu.RUnlock()
+	if !found || c.Lag() > staleKeyframe {
+		_ = s.RequestKeyframe() // most sources cannot
+	}
+	return found
 }
 
 // SeekTime moves to the last keyframe at or before t, or else to the earliest.

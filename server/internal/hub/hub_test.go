@@ -357,3 +357,23 @@ func BenchmarkPublish(b *testing.B) {
 		})
 	}
 }
+
+func TestNewViewerHasAKeyframeAskedForWhereTheNewestIsOld(t *testing.T) {
+	w := newWriter(t, Options{})
+	w.gop = 1000
+	asked := 0
+	w.s.SetKeyframeRequester(func() { asked++ })
+	join := func() {
+		c := w.s.Subscribe()
+		defer c.Close()
+		c.SeekLive()
+	}
+	w.frames(int(staleKeyframe / frame))
+	if join(); asked != 0 {
+		t.Errorf("asked %d times where it is new", asked)
+	}
+	w.frames(1)
+	if join(); asked != 1 {
+		t.Errorf("asked %d times where it is old", asked)
+	}
+}

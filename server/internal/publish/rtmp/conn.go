@@ -94,7 +94,7 @@ type conn struct {
 	budget    float64 // of control messages
 	budgetAt  time.Time
 	told      bool // the client knows why the connection ends
-	refused   bool // by the desk, which has said so in the log
+	logged    bool // what became of the publisher, by the desk
 	watched   chan (<-chan struct{})
 
 	// While publishing.
@@ -120,9 +120,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 	}
 }
 
-// serve runs the connection to its end and closes it. It tells whether that
-// ended a publication, and why it ended.
-func (c *conn) serve(ctx context.Context) (published bool, err error) {
+// serve runs the connection to its end and closes it. It returns why it ended.
+func (c *conn) serve(ctx context.Context) (err error) {
 	began := time.Now()
 	stop := make(chan struct{})
 	var watcher sync.WaitGroup
@@ -138,7 +137,6 @@ func (c *conn) serve(ctx context.Context) (published bool, err error) {
 	}
 	err = c.reason(ctx, err)
 	told := c.tell(err)
-	published = c.pub != nil
 	c.unpublish(err)
 	close(stop)
 	watcher.Wait()
@@ -146,7 +144,7 @@ func (c *conn) serve(ctx context.Context) (published bool, err error) {
 		c.linger()
 	}
 	_ = c.nc.Close()
-	return published, err
+	return err
 }
 
 // watch wakes the connection's goroutine when ctx is done, or when the desk

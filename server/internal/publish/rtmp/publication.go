@@ -53,7 +53,7 @@ func (c *conn) open(ctx context.Context, stream, key string) (publish.Publicatio
 	if errors.Is(err, publish.ErrBadKey) {
 		brake.Failed(remote.Addr(), time.Now())
 	}
-	c.refused = err != nil
+	c.logged = true
 	return pub, err
 }
 

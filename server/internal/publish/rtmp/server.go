@@ -148,9 +148,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 // publisher said that it ends, or left without having published.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn) error {
 	c := newConn(s, nc)
-	published, err := c.serve(ctx)
+	err := c.serve(ctx)
 	switch {
-	case published || err == nil || c.refused: // logged by the desk
+	case err == nil, c.logged:
 	case errors.Is(err, publish.ErrDisconnected):
 		c.log.Debug("RTMP connection lost before publishing", "reason", err)
 	default:

@@ -67,6 +67,7 @@ type session struct {
 	heard   time.Time // when media last came
 	wants   bool      // a keyframe
 	asked   time.Time // when a keyframe was last asked for
+	key     time.Time // when the last one came
 	timer   *time.Timer
 	wake    time.Time // when timer fires
 }
@@ -204,6 +205,10 @@ func (s *session) service(t *track, now time.Time) error {
 		return err
 	}
 	if t.section.kind == media.Video {
+		if t.key {
+			s.key = now
+		}
+		s.wants = s.wants || now.Sub(s.key) >= keyframeEvery
 		s.wants = s.wants && !t.key || t.seeking && len(t.payloads) == 0
 		t.key = false
 		s.ask(now)
@@ -219,6 +224,11 @@ func (s *session) service(t *track, now time.Time) error {
 	s.wakeAt(t.buffer.Due(), now)
 	return nil
 }
+
+// keyframeEvery is how long a publisher may send no keyframe before it is asked for
+// one: viewers, recordings and thumbnails begin at keyframes, and browsers send
+// none for minutes by themselves.
+const keyframeEvery = 4 * time.Second
 
 // ask asks for a keyframe when one is wanted, and was not just asked for.
 func (s *session) ask(now time.Time) {

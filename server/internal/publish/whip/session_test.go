@@ -262,6 +262,25 @@ func TestKeyframeOnRequest(t *testing.T) {
 	}
 }
 
+func TestKeyframesAreAskedForNowAndThen(t *testing.T) {
+	clip := makeClip(t, "320x180", 2, "")
+	p, _ := begin(t, fragmented(units(clip[0])), mode1, false)
+	pictures := time.NewTicker(40 * time.Millisecond)
+	defer pictures.Stop()
+	patience := time.After(30 * time.Second)
+	for asked := 0; asked < 2; { // at the start, and in time after it
+		select {
+		case <-p.plis:
+			asked++
+			p.send(fragmented(units(clip[0])))
+		case <-pictures.C:
+			p.send(fragmented(units(clip[1])))
+		case <-patience:
+			t.Fatalf("the publisher was asked %d times", asked)
+		}
+	}
+}
+
 // TestLostSoundBecomesSilence leaves out packets of sound.
 func TestLostSoundBecomesSilence(t *testing.T) {
 	clip := makeClip(t, "320x180", 1, "")
