@@ -106,6 +106,26 @@ describe("the studio", () => {
     expect((await player.stats())?.reconnects ?? 0, "connections of the viewer").toBe(0);
   });
 
+  it("sends less where its network is slow, so that viewers stay near, and more again after", async (stage) => {
+    const network = stage.closes(await startNetwork(open.address));
+    const { page, stream } = await studio(stage, network.address);
+    await page.selectOption("#microphone", "none"); // sound does not adapt
+    await goLive(page);
+    const player = await stage.embed(open.address, stream);
+    await player.plays(30);
+    const target = async () => Number(await page.locator("#bitrate").getAttribute("data-target"));
+    const latency = async () => (await player.stats())?.latency ?? Number.POSITIVE_INFINITY;
+    const best = await target();
+    // Less than the encoder sends of the fake camera.
+    await network.set({ up: { rate_bytes_per_second: 12_000, queue_bytes: 8_192 } });
+    await until("the bitrate goes down", async () => (await target()) < 0.5 * best);
+    await network.set({});
+    const low = await target();
+    await until("the bitrate comes back", async () => (await target()) > 1.15 * low);
+    await until("the viewer is near again", async () => (await latency()) < 1_000);
+    await player.plays(30);
+  });
+
   it("sends a keyframe when a viewer needs one", async (stage) => {
     const { page, stream } = await studio(stage, open.address);
     await goLive(page);

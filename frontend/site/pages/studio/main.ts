@@ -243,7 +243,9 @@ function showAck(ack: Ack): void {
 
 function showStats({ bitrate, target, frameRate, width, height: lines, codec, dropped }: Stats): void {
   const held = target < 0.9 * bitrate ? ` of ${formatBitrate(target)}` : "";
-  setText(byId("bitrate", HTMLElement), (formatBitrate(bitrate) || "–") + held);
+  const figure = byId("bitrate", HTMLElement);
+  setText(figure, (formatBitrate(bitrate) || "–") + held);
+  figure.dataset.target = String(target);
   const facts = [`${width}×${lines}`, `${Math.round(frameRate)} fps`, formatCodec(codec)];
   if (dropped > 0) facts.push(`${dropped} left out`);
   setText(byId("format", HTMLElement), codec ? facts.join(" · ") : "–");
