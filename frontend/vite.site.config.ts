@@ -134,7 +134,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: ["index", "watch", "embed", "studio", "admin"].map((page) => at(`site/${page}.html`)),
+      input: ["index", "watch", "embed", "studio", "admin", "missing"].map((page) => at(`site/${page}.html`)),
       // One small file for all that pages share, in place of one for each module.
       output: { codeSplitting: { groups: [{ name: "shared", test: /site\/lib\// }] } },
     },

@@ -280,6 +280,28 @@ func TestPolicyNamesScriptsWithinPages(t *testing.T) {
 	}
 }
 
+func TestNothingIsToldToBrowsersOnAPage(t *testing.T) {
+	s := serve(t, web.Options{Pages: fstest.MapFS{
+		"watch.html":   {Data: []byte("watch")},
+		"missing.html": {Data: []byte("missing")},
+	}})
+	for _, c := range []struct{ path, accept, want string }{
+		{"/no/such/page", "text/html,*/*;q=0.8", "missing"},
+		{"/watch/a..%2F..", "text/html,*/*;q=0.8", "missing"},
+		{"/no/such/page", "*/*", "There is nothing at /no/such/page."},
+		{"/watch/..%2Fa", "application/json", "There cannot be such a stream"},
+		{"/streams/none.mp4", "text/html", "There is no stream"},
+	} {
+		status, body, header := s.text(c.path, "Accept", c.accept)
+		if status != http.StatusNotFound || !strings.HasPrefix(body, c.want) {
+			t.Errorf("%s for %s: %d %q", c.path, c.accept, status, body)
+		}
+		if policy := header.Get("Content-Security-Policy"); c.want == "missing" && !strings.Contains(policy, "default-src 'none'") {
+			t.Errorf("%s: policy %q", c.path, policy)
+		}
+	}
+}
+
 func TestPages(t *testing.T) {
 	long := strings.Repeat("const a = 1;\n", 200)
 	s := serve(t, web.Options{

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -186,9 +187,11 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
-	if s.checkName(w, r.PathValue("stream")) {
-		s.html(w, r, "watch.html", "'self'")
+	if err := media.CheckStreamName(r.PathValue("stream")); err != nil {
+		s.missing(w, r, fmt.Sprintf("There cannot be such a stream: %v.", err))
+		return
 	}
+	s.html(w, r, "watch.html", "'self'")
 }
 
 // serveStudio answers with the page that publishes. Nobody may frame it: a page
@@ -218,6 +221,26 @@ func (s *Server) checkName(w http.ResponseWriter, name string) bool {
 		return false
 	}
 	return true
+}
+
+// missingPolicy is the Content-Security-Policy of a page without scripts.
+const missingPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// missing tells a browser on a page, and everybody else in the one line given,
+// that there is nothing at an address.
+func (s *Server) missing(w http.ResponseWriter, r *http.Request, line string) {
+	p := s.pages["missing.html"]
+	if p == nil || r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		explain(w, http.StatusNotFound, "%s", line)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", p.kind)
+	h.Set("Content-Security-Policy", missingPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write(p.data)
 }
 
 // servePlayer answers with the player's script, which pages of other origins

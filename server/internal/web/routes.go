@@ -30,7 +30,7 @@ func (s *Server) routes() {
 		s.mux.Handle(pattern, handler)
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		explain(w, http.StatusNotFound, "There is nothing at %s.", r.URL.Path)
+		s.missing(w, r, fmt.Sprintf("There is nothing at %s.", r.URL.Path))
 	})
 }
 
