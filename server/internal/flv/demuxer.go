@@ -37,6 +37,10 @@ const maxFrameRate = 1000
 //
 // Video samples have no duration; audio samples have theirs.
 type Demuxer struct {
+	// LeftOut, if set, is told of each track that is left out, once, by its number
+	// within the multitrack tags of its kind.
+	LeftOut func(kind media.Kind, track uint8, codec media.Codec)
+
 	sink         media.Sink
 	video, audio track
 	expectVideo  expectation
@@ -53,8 +57,29 @@ type Demuxer struct {
 	held     []media.Sample
 	heldSize int
 
+	leftOut map[other]struct{} // tracks that were told of
+
 	packets []Packet // scratch
 	scratch []unit   // scratch
+}
+
+// other is a track that is left out.
+type other struct {
+	kind  media.Kind
+	track uint8
+}
+
+// leave notes a packet of a track that is left out.
+func (d *Demuxer) leave(p *Packet) {
+	o := other{p.Codec.Kind(), p.Track}
+	if _, known := d.leftOut[o]; known || d.LeftOut == nil {
+		return
+	}
+	if d.leftOut == nil {
+		d.leftOut = make(map[other]struct{})
+	}
+	d.leftOut[o] = struct{}{}
+	d.LeftOut(o.kind, o.track, p.Codec)
 }
 
 // expectation is what is known of a kind of track before its first tag.
@@ -144,7 +169,11 @@ func (d *Demuxer) take(t *track, timestamp uint32, at time.Time, parseError erro
 	}
 	for i := range d.packets {
 		p := &d.packets[i]
-		if p.Track != 0 || p.Type == End {
+		if p.Track != 0 {
+			d.leave(p)
+			continue
+		}
+		if p.Type == End {
 			continue
 		}
 		if err := d.packet(t, p, now, at); err != nil {

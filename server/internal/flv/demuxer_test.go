@@ -3,6 +3,7 @@ package flv
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -285,11 +286,18 @@ func TestSoundIsWithoutGaps(t *testing.T) {
 func TestOtherTracksAreLeftOut(t *testing.T) {
 	f := newFeeder(t)
 	f.d.expect(false, true)
+	var told []string
+	f.d.LeftOut = func(kind media.Kind, track uint8, codec media.Codec) {
+		told = append(told, fmt.Sprint(kind, track, codec))
+	}
 	f.audio(0, "\x95\x10mp4a\x00\x00\x00\x02\x11\x88\x01\x00\x00\x02\x11\x90")
 	f.audio(0, "\x95\x11mp4a\x01\x00\x00\x02\x21\x10\x00\x00\x00\x03\x21\x10\x05")
 	f.expect(1, 1)
 	if f.r.starts[0][0].Channels != 1 || len(f.r.samples[0].Data) != 3 {
 		t.Errorf("track %+v, sample %+v", f.r.starts[0][0], f.r.samples[0])
+	}
+	if want := fmt.Sprint(media.Audio, 1, media.AAC); len(told) != 1 || told[0] != want {
+		t.Errorf("told of %q, want %q once", told, want)
 	}
 }
 

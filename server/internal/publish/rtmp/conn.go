@@ -100,7 +100,6 @@ type conn struct {
 	// While publishing.
 	pub      publish.Publication
 	pubID    uint32 // message stream
-	stream   string // its name
 	demux    *flv.Demuxer
 	sinkSays error // what the publication's sink returned
 

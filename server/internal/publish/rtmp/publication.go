@@ -28,8 +28,12 @@ func (c *conn) publish(ctx context.Context, cl *call) error {
 	if err != nil {
 		return c.refuse(cl, err)
 	}
-	c.pub, c.pubID, c.stream = pub, cl.stream, stream
+	c.pub, c.pubID = pub, cl.stream
 	c.demux = flv.NewDemuxer(&sink{pub, c})
+	c.demux.LeftOut = func(kind media.Kind, track uint8, codec media.Codec) {
+		c.log.Warn("a track of the publisher is left out: one of each kind is taken", "stream", stream,
+			"kind", kind.String(), "track", track, "codec", codec.String())
+	}
 	c.watched <- pub.Done()
 	c.setDeadline(time.Now().Add(c.opts.Silence))
 	if err := c.send(userControl(eventStreamBegin, cl.stream)); err != nil {
