@@ -86,7 +86,7 @@ func start(t testing.TB, yaml string) *server {
 	done := make(chan error, 1)
 	go func() {
 		done <- app.Serve(ctx, app.Options{
-			Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(s.log, nil)),
+			Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Reload: &app.Reload{File: s.file, Read: read},
 			Ready:  func(a net.Addr) { ready <- a },
 		})

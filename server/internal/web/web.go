@@ -110,9 +110,15 @@ func New(opts Options) *Server {
 	return s
 }
 
+// referrers keeps names of streams, and tokens in queries, from other hosts.
+const referrers = "strict-origin-when-cross-origin"
+
 // ServeHTTP is http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	patience.Forget(w, r)
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", referrers)
 	s.mux.ServeHTTP(w, r)
 }
 
