@@ -15,5 +15,5 @@ const source = (window as { MediaSource?: { canConstructInDedicatedWorker?: bool
 
 // Browsers open no MediaSource in a page that was never seen.
 if (stream !== undefined && options.autoplay && !document.hidden && source?.canConstructInDedicatedWorker) {
-  startEarly("/player.js", openOptions(location.origin, stream, options));
+  startEarly(new URL("/player.js", location.origin).href, openOptions(location.origin, stream, options));
 }

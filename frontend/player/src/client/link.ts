@@ -9,10 +9,9 @@ import {
   writeClientMessage,
 } from "../wire/index.ts";
 import type { ServerClock } from "./clock.ts";
+import { subprotocol } from "./subprotocol.ts";
 import type { DisconnectReason } from "./types.ts";
 
-/** Binary protobuf both ways. */
-const subprotocol = "framewire.v1.proto";
 /** Pings that follow each other quickly, until the clock is known well. */
 const quickPings = 4;
 const quickPing: Millis = 150;
@@ -54,6 +53,11 @@ export class Link {
     this.#socket.onopen = () => this.send({ case: "hello", value: hello });
     this.#socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
     this.#socket.onclose = (event) => this.#end("unreachable", closeText(event));
+    // One that was begun before may be open by now, or have failed.
+    if (this.#socket.readyState === WebSocketState.open) this.send({ case: "hello", value: hello });
+    else if (this.#socket.readyState === WebSocketState.closed) {
+      queueMicrotask(() => this.#end("unreachable", "the connection could not be made"));
+    }
     this.#timer = setInterval(() => this.#watch(), tick);
   }
 
@@ -139,7 +143,7 @@ export class Link {
 }
 
 /** WebSocket.OPEN; named here so that a given WebSocket class needs no statics. */
-const WebSocketState = { open: 1 } as const;
+const WebSocketState = { open: 1, closed: 3 } as const;
 
 function closeText(event: CloseEvent): string {
   return event.reason || (event.wasClean ? `the server closed the connection (${event.code})` : "the connection broke");

@@ -1,4 +1,6 @@
+import { subprotocol } from "../client/subprotocol.ts";
 import type { OpenOptions, ToPage } from "./messages.ts";
+import { earlySocket, stubOf } from "./stub.ts";
 
 /**
  * A player's worker that a page started before the player's own script came,
@@ -16,13 +18,26 @@ const early = "framewireEarlyStart";
 
 type Scope = { [early]?: EarlyStart };
 
-/** Starts the worker of the module at url, and opens a player in it. */
+/**
+ * Starts a worker that connects at once, and then becomes a player by the
+ * module at url, which has to be absolute.
+ */
 export function startEarly(url: string, options: OpenOptions): void {
-  const worker = new Worker(url, { type: "module", name: "framewire" });
+  const stub = URL.createObjectURL(new Blob([connecting(url, options.url)], { type: "text/javascript" }));
+  const worker = new Worker(stub, { type: "module", name: "framewire" });
   const messages: MessageEvent<ToPage | "ready">[] = [];
   worker.onmessage = (event) => messages.push(event);
   worker.postMessage({ type: "open", options });
   (globalThis as Scope)[early] = { worker, options, messages };
+}
+
+/**
+ * The text of a worker that opens a socket before it loads its module. What the
+ * page says meanwhile is kept for it.
+ */
+function connecting(module: string, socket: string): string {
+  return `${stubOf(module)}
+self.${earlySocket} = new WebSocket(${JSON.stringify(socket)}, ["${subprotocol}"]);`;
 }
 
 /** Whether a page has started one that nobody has taken. */

@@ -36,13 +36,15 @@ export class Host {
   #giveToken: ((token: string) => void) | undefined;
   #opens = 0;
 
-  constructor(options: OpenOptions, post: PostToPage) {
+  /** @param socket the first connection, where it was begun before */
+  constructor(options: OpenOptions, post: PostToPage, socket?: WebSocket) {
     this.#post = post;
     this.#visible = options.visible;
     const { settings } = options;
     const client = new FramewireClient(options.url, {
       ...(options.hasToken && { token: () => this.#askToken() }),
       settings,
+      ...(socket && { WebSocket: beginningWith(socket) }),
     });
     this.#client = client;
     this.#engine = new Engine(profileOf(navigator.userAgent), () => client.clock.offset, this.#engineEvents());
@@ -319,4 +321,16 @@ export class Host {
       visible: this.#visible,
     });
   }
+}
+
+/** A WebSocket whose first one is given, whatever it is asked to connect to. */
+function beginningWith(socket: WebSocket): typeof WebSocket {
+  let first: WebSocket | undefined = socket;
+  return new Proxy(WebSocket, {
+    construct(Class, [url, protocols]: [string | URL, string[]]) {
+      const taken = first;
+      first = undefined;
+      return taken ?? new Class(url, protocols);
+    },
+  });
 }

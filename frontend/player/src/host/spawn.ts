@@ -2,7 +2,7 @@ import type { Millis } from "../units.ts";
 import { startedEarly, takeEarly } from "./early.ts";
 import { Host } from "./host.ts";
 import type { OpenOptions, ToHost, ToPage } from "./messages.ts";
-import { earlyMessages } from "./worker.ts";
+import { stubOf } from "./stub.ts";
 
 /** A worker that has not said a word for this long will not: a policy of the page forbids it. */
 const patience: Millis = 3_000;
@@ -30,24 +30,13 @@ export function setWorkerFactory(make: WorkerFactory): void {
 export function moduleWorker(url: string | URL): Worker {
   const { href, origin } = new URL(url);
   if (origin === globalThis.location.origin) return new Worker(href, { type: "module", name: "framewire" });
-  const source = URL.createObjectURL(new Blob([stub(href)], { type: "text/javascript" }));
+  const source = URL.createObjectURL(new Blob([stubOf(href)], { type: "text/javascript" }));
   try {
     return new Worker(source, { type: "module", name: "framewire" });
   } finally {
     // The fetch of the worker has begun with the constructor.
     setTimeout(() => URL.revokeObjectURL(source), patience);
   }
-}
-
-/**
- * A worker that imports a module. Not by an import declaration: those of a
- * worker fall under worker-src, where few policies name other origins. What is
- * sent before the module has come is kept for serve.
- */
-function stub(href: string): string {
-  return `self.${earlyMessages} = [];
-onmessage = (event) => self.${earlyMessages}.push(event);
-import(${JSON.stringify(href)}).catch((error) => setTimeout(() => { throw error; }));`;
 }
 
 /** Whether MediaSource works in workers here. */

@@ -1,12 +1,11 @@
 import { Host } from "./host.ts";
 import type { ToHost, ToPage } from "./messages.ts";
-
-/** The global variable in which a worker keeps messages that come before it can serve. */
-export const earlyMessages = "framewireEarly";
+import { earlyMessages, earlySocket } from "./stub.ts";
 
 /** The part of a dedicated worker's global scope that is used. */
 interface WorkerScope {
   [earlyMessages]?: MessageEvent<ToHost>[];
+  [earlySocket]?: WebSocket;
   onmessage: ((event: MessageEvent<ToHost>) => void) | null;
   postMessage(message: ToPage | "ready", transfer: Transferable[]): void;
 }
@@ -25,7 +24,9 @@ export function serve(): void {
   const receive = ({ data }: MessageEvent<ToHost>): void => {
     if (data.type === "open") {
       host?.close();
-      host = new Host(data.options, (message, transfer = []) => scope.postMessage(message, transfer));
+      const post = (message: ToPage, transfer: Transferable[] = []) => scope.postMessage(message, transfer);
+      host = new Host(data.options, post, scope[earlySocket]);
+      delete scope[earlySocket];
     } else {
       host?.receive(data);
     }

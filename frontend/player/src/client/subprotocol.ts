@@ -1,0 +1,2 @@
+/** Binary protobuf both ways. */
+export const subprotocol = "framewire.v1.proto";
