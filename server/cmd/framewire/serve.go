@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 
@@ -13,6 +14,7 @@ import (
 // leaves the file's word, or the default.
 type serveCmd struct {
 	Config         string           `help:"Read a YAML configuration." type:"existingfile" env:"FRAMEWIRE_CONFIG" placeholder:"FILE"`
+	Set            []string         `help:"Put any setting in place of the file's: KEY.KEY=VALUE, such as limits.viewers=5000. Can be repeated." sep:"none" placeholder:"KEY=VALUE"`
 	Listen         *string          `help:"Serve HTTP and WebSocket on this address (default :8080)." env:"FRAMEWIRE_LISTEN" placeholder:"ADDR"`
 	Source         []string         `help:"Serve a stream: NAME=URL with URL one of demo:, a file's path, rtsp://, rtmp://, srt://, http(s)://, ffmpeg:INPUT-ARGUMENTS or exec:COMMAND, or once: before one to play it once. Can be repeated." env:"FRAMEWIRE_SOURCE" sep:"none" placeholder:"NAME=URL"`
 	Window         *config.Duration `help:"Keep this much of each stream for seeking (default 30s)." env:"FRAMEWIRE_WINDOW" placeholder:"DURATION"`
@@ -61,6 +63,9 @@ func (s *serveCmd) merge() (config.Config, error) {
 			return c, err
 		}
 	}
+	if err := c.SetFrom(os.LookupEnv); err != nil {
+		return c, err
+	}
 	set(&c.Listen, s.Listen)
 	set(&c.Window, s.Window)
 	set(&c.MaxStreamBytes, s.MaxStreamBytes)
@@ -93,6 +98,11 @@ func (s *serveCmd) merge() (config.Config, error) {
 	}
 	if len(s.ProxyProtocol) > 0 {
 		c.ProxyProtocol = s.ProxyProtocol
+	}
+	for _, spec := range s.Set {
+		if err := c.Set(spec); err != nil {
+			return c, fmt.Errorf("--set %w", err)
+		}
 	}
 	for _, spec := range s.Source {
 		if err := c.AddSource(spec); err != nil {
