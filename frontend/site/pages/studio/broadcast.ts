@@ -2,7 +2,7 @@
 
 import { type Ack, now, Publisher, type PublishTrack } from "@framewire/player/publish";
 import type { FromWorker, StartMessage } from "./messages.ts";
-import { bestBitrate, RateControl } from "./rate.ts";
+import { bestBitrate, Lateness, RateControl } from "./rate.ts";
 import { Sounds } from "./sound.ts";
 import { Timeline } from "./timeline.ts";
 import { type Coded, Pictures } from "./video.ts";
@@ -24,6 +24,7 @@ export class Broadcast {
   readonly #sounds: Sounds;
   readonly #tell: (message: FromWorker) => void;
   readonly #rate = new RateControl(bestBitrate(1280, 720, 30));
+  readonly #lateness = new Lateness();
   readonly #timelines = { video: new Timeline(), audio: new Timeline() };
   readonly #expected: number;
   readonly #frameRate: number;
@@ -166,6 +167,8 @@ export class Broadcast {
     try {
       const capturedAt = this.#origin + timestamp / 1000;
       if (!this.#publisher.write({ track, time: timestamp, keyframe, capturedAt, data })) return;
+      const at = now();
+      this.#lateness.add(at, at - capturedAt);
       this.#bytes += data.byteLength;
       if (track === VIDEO) this.#frames++;
     } catch (error) {
@@ -185,7 +188,7 @@ export class Broadcast {
     // What the server said a while ago does not count any more.
     const ack = at - this.#ackAt < 3 * LOOK_MS ? this.#ack : undefined;
     if (this.#publisher.state.phase === "live") {
-      this.#rate.observe(at, backlog, ack?.queueMs ?? 0, ack?.wantedBitrateBps ?? 0);
+      this.#rate.observe(at, backlog, ack?.queueMs ?? 0, ack?.wantedBitrateBps ?? 0, this.#lateness.rise(at));
       this.#pictures.setBitrate(this.#rate.target);
     }
     const config = this.#pictures.config;

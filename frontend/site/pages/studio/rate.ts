@@ -22,6 +22,44 @@ export function bestBitrate(width: number, height: number, frameRate: number): n
   return Math.round(width * height * 30 * Math.sqrt(Math.max(frameRate, 5) / 30) * 0.09);
 }
 
+/** The server tells the least delay of such a time, compared to the least of its memory. */
+const SLOT_MS = 200;
+const MEMORY_MS = 10_000;
+/** What the server tells is of a slot that began so long ago at the most. */
+const RECENT_MS = 3 * SLOT_MS;
+
+/**
+ * How much later than they could samples leave this machine. A busy one encodes
+ * late, which the server cannot tell from a network that holds them back; but
+ * fewer bits would mend nothing there.
+ */
+export class Lateness {
+  #samples: { readonly at: number; readonly delay: number }[] = [];
+
+  /** Notes a sample that leaves now, so long after it was captured, in milliseconds. */
+  add(at: number, delay: number): void {
+    this.#samples.push({ at, delay });
+    if ((this.#samples[0]?.at ?? at) < at - 2 * MEMORY_MS) this.#forget(at);
+  }
+
+  /** By how much the least delay of one of the last slots is above that of the memory. */
+  rise(at: number): number {
+    this.#forget(at);
+    let least = Number.POSITIVE_INFINITY;
+    const slots = new Map<number, number>();
+    for (const sample of this.#samples) {
+      least = Math.min(least, sample.delay);
+      const slot = Math.floor((at - sample.at) / SLOT_MS);
+      if (slot * SLOT_MS < RECENT_MS) slots.set(slot, Math.min(slots.get(slot) ?? sample.delay, sample.delay));
+    }
+    return slots.size > 0 ? Math.max(...slots.values()) - least : 0;
+  }
+
+  #forget(at: number): void {
+    this.#samples = this.#samples.filter((sample) => sample.at > at - MEMORY_MS);
+  }
+}
+
 /** Decides by backlog, queue and the server's wish. Times are in milliseconds. */
 export class RateControl {
   #best: number;
@@ -57,8 +95,13 @@ export class RateControl {
    * @param backlog media that waits on this machine.
    * @param queue by how much samples come to the server later than they could.
    * @param wanted what the server would have at most, in bits per second; 0 for no wish.
+   * @param own how much of the queue is this machine's: see Lateness.
    */
-  observe(now: number, backlog: number, queue: number, wanted: number): void {
+  observe(now: number, backlog: number, queue: number, wanted: number, own = 0): void {
+    if (own > 0 && queue - own <= LONG_QUEUE_MS) {
+      queue = 0;
+      wanted = 0; // which is for the sake of the queue
+    }
     if (backlog > STUCK_MS) this.#stuck = true;
     else if (backlog < FREE_MS) this.#stuck = false;
     if (backlog > LONG_BACKLOG_MS || queue > LONG_QUEUE_MS || (wanted > 0 && wanted < this.#target)) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Pace } from "./pace.ts";
-import { bestBitrate, RateControl } from "./rate.ts";
+import { bestBitrate, Lateness, RateControl } from "./rate.ts";
 import { Timeline } from "./timeline.ts";
 import { candidates } from "./video.ts";
 import { verdictOf } from "./words.ts";
@@ -34,6 +34,21 @@ describe("the bitrate", () => {
     expect(rate.stuck).toBe(true);
     run(1, 0);
     expect(rate.stuck).toBe(false);
+  });
+
+  it("stays where this machine itself is late, and not the network", () => {
+    const run = (lateness: number) => {
+      const rate = new RateControl(best);
+      const late = new Lateness();
+      for (let at = 0; at < 10_000; at += 50) {
+        const busy = at > 3_000;
+        late.add(at, busy ? lateness : 10);
+        if (at % 200 === 0) rate.observe(at, 0, busy ? 400 : 0, busy ? best / 4 : 0, late.rise(at));
+      }
+      return rate.target;
+    };
+    expect(run(380)).toBe(best);
+    expect(run(30)).toBeLessThan(best / 2);
   });
 
   it("heeds the server's wish", () => {
