@@ -14,6 +14,7 @@ func (s *server) sessionOptions() session.Options {
 		MaxSessions:           l.Viewers,
 		MaxViewersPerStream:   l.ViewersPerStream,
 		MaxSessionsPerAddress: l.ViewersPerAddress,
+		MaxSessionsPerSubject: l.ViewersPerSubject,
 		HandshakeTimeout:      time.Duration(l.HandshakeTimeout),
 		IdleTimeout:           time.Duration(l.IdleTimeout),
 		MessageBytes:          int(l.MessageBytes),

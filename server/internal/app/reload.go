@@ -165,5 +165,6 @@ func limits(c *config.Config) session.Limits {
 		Sessions:           c.Limits.Viewers,
 		ViewersPerStream:   c.Limits.ViewersPerStream,
 		SessionsPerAddress: c.Limits.ViewersPerAddress,
+		SessionsPerSubject: c.Limits.ViewersPerSubject,
 	}
 }

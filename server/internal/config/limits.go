@@ -8,6 +8,8 @@ type Limits struct {
 	Viewers           int `yaml:"viewers"`
 	ViewersPerStream  int `yaml:"viewers_per_stream"`
 	ViewersPerAddress int `yaml:"viewers_per_address"`
+	// ViewersPerSubject is for the viewers whose tokens name the same subject.
+	ViewersPerSubject int `yaml:"viewers_per_subject"`
 
 	// HandshakeTimeout is how long a client may take to say hello, IdleTimeout how
 	// long one may be silent, answers to pings included.
@@ -43,6 +45,7 @@ func (l *Limits) check(bad func(format string, args ...any)) {
 		value int
 	}{
 		{"viewers", l.Viewers}, {"viewers_per_stream", l.ViewersPerStream}, {"viewers_per_address", l.ViewersPerAddress},
+		{"viewers_per_subject", l.ViewersPerSubject},
 	} {
 		if n.value < 0 {
 			bad("limits.%s is %d, want at least 0", n.name, n.value)

@@ -94,8 +94,8 @@ func (c *Config) Static(other *Config) []string {
 	differs("metrics", c.Metrics != other.Metrics)
 	differs("log", c.Log != other.Log)
 	a, b := c.Limits, other.Limits
-	a.Viewers, a.ViewersPerStream, a.ViewersPerAddress = 0, 0, 0
-	b.Viewers, b.ViewersPerStream, b.ViewersPerAddress = 0, 0, 0
+	a.Viewers, a.ViewersPerStream, a.ViewersPerAddress, a.ViewersPerSubject = 0, 0, 0, 0
+	b.Viewers, b.ViewersPerStream, b.ViewersPerAddress, b.ViewersPerSubject = 0, 0, 0, 0
 	differs("limits (but for viewers)", a != b)
 	p, q := &c.Publish, &other.Publish
 	differs("publish.rtmp", p.RTMP != q.RTMP)

@@ -57,6 +57,10 @@ func (v *Viewer) admit(h *wire.Hello) (*auth.Grant, *wire.Goodbye) {
 	h.Token, v.peer.Token = "", ""
 	switch {
 	case err == nil:
+		if message := v.host.enroll(v, grant.Subject); message != "" {
+			v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, errors.New(message))
+			return nil, &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: overloadRetry, Message: message}
+		}
 		return grant, nil
 	case errors.Is(err, auth.ErrNoToken) && stream == "":
 		return nobody, nil
@@ -140,6 +144,9 @@ func (v *Viewer) renew(token string) *wire.Error {
 			code = wire.Internal
 		}
 		return &wire.Error{Code: code, Field: "command.refresh_token.token", Message: err.Error()}
+	}
+	if message := v.host.enroll(v, grant.Subject); message != "" {
+		return &wire.Error{Code: wire.Overloaded, Field: "command.refresh_token.token", Message: message}
 	}
 	v.keepToken(token)
 	v.mu.Lock()

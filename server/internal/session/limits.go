@@ -17,6 +17,9 @@ const overloadRetry = 15 * time.Second
 type Limits struct {
 	// Sessions in all, and from one client's address.
 	Sessions, SessionsPerAddress int
+	// SessionsPerSubject is for all sessions whose tokens name the same subject.
+	// Tokens that name none are not bounded by it.
+	SessionsPerSubject int
 	// ViewersPerStream refuses further play commands.
 	ViewersPerStream int
 }
@@ -27,6 +30,7 @@ func (s *Sessions) SetLimits(l Limits) { s.limits.Store(&l) }
 // crowd counts what Options bounds.
 type crowd struct {
 	addresses map[netip.Addr]int // sessions; guarded by Sessions.mu
+	subjects  map[string]int     // likewise
 	waiting   atomic.Int64       // bytes that connections have not taken
 }
 
@@ -59,6 +63,39 @@ func (s *Sessions) count(v *Viewer, n int) {
 	if s.crowd.addresses[a] += n; s.crowd.addresses[a] == 0 {
 		delete(s.crowd.addresses, a)
 	}
+}
+
+// enroll counts v for the subject of its token, in place of the one before. It
+// returns why that is not possible, or "".
+func (s *Sessions) enroll(v *Viewer, subject string) (refusal string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if subject == v.subject {
+		return ""
+	}
+	if most := s.limits.Load().SessionsPerSubject; subject != "" && most > 0 && s.crowd.subjects[subject] >= most {
+		return "Your token's holder has as many sessions as it may. Please close one, or come back later."
+	}
+	s.dismiss(v)
+	if subject != "" {
+		if s.crowd.subjects == nil {
+			s.crowd.subjects = make(map[string]int)
+		}
+		s.crowd.subjects[subject]++
+		v.subject = subject
+	}
+	return ""
+}
+
+// dismiss undoes enroll. The caller holds mu.
+func (s *Sessions) dismiss(v *Viewer) {
+	if v.subject == "" {
+		return
+	}
+	if s.crowd.subjects[v.subject]--; s.crowd.subjects[v.subject] == 0 {
+		delete(s.crowd.subjects, v.subject)
+	}
+	v.subject = ""
 }
 
 // addressOf is where v comes from. An IPv6 host has a network of 64 bits to

@@ -50,6 +50,10 @@ type Options struct {
 	// overloaded. Default 0: no bound. Behind a proxy all have its address.
 	MaxSessionsPerAddress int
 
+	// MaxSessionsPerSubject ends further sessions whose tokens name the same
+	// subject as GOODBYE_REASON_OVERLOADED. 0 is no bound.
+	MaxSessionsPerSubject int
+
 	// ViewerBytes is how much is handed to a viewer's connection at once, and so
 	// what may wait for a slow one; a single larger message counts as one.
 	// Default 64 KiB.

@@ -54,6 +54,7 @@ func New(hub Hub, opts Options, log *slog.Logger) *Sessions {
 	s.SetLimits(Limits{
 		Sessions:           opts.MaxSessions,
 		SessionsPerAddress: opts.MaxSessionsPerAddress,
+		SessionsPerSubject: opts.MaxSessionsPerSubject,
 		ViewersPerStream:   opts.MaxViewersPerStream,
 	})
 	return s
@@ -100,6 +101,7 @@ func (s *Sessions) remove(v *Viewer) {
 	defer s.mu.Unlock()
 	delete(s.viewers, v.id)
 	s.count(v, -1)
+	s.dismiss(v)
 	s.gone.Broadcast()
 }
 

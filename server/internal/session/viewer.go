@@ -40,6 +40,7 @@ type Viewer struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	hello      *wire.Hello // nil before the handshake
+	subject    string      // that it is counted for; guarded by Sessions.mu
 	grant      *auth.Grant // what the session may do; nil before the handshake
 	expiry     *time.Timer // ends the session with its grant; nil for one without end
 	settings   wire.Settings
