@@ -29,9 +29,9 @@ type clip struct {
 	pictures, sounds [][]byte
 }
 
-func makeClip(t *testing.T) *clip {
+func makeClip(t *testing.T, size ...string) *clip {
 	t.Helper()
-	path := mediatest.Make(t, "clip.mp4", mediatest.Args(mediatest.Picture("160x90", 25, 2), mediatest.Tone(48000, 2),
+	path := mediatest.Make(t, "clip.mp4", mediatest.Args(mediatest.Picture(append(size, "160x90")[0], 25, 2), mediatest.Tone(48000, 2),
 		[]string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"})...)
 	f, err := os.Open(path)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +28,9 @@ import (
 // crafted is a publisher over a real socket that sends what it is told to.
 type crafted interface {
 	send(p *piece)
+	// close ends the stream in good order, lose without a word.
 	close()
+	lose()
 }
 
 // protocols open a publication. Picture and sound are both announced.
@@ -137,6 +140,8 @@ func (p *rtmpPublisher) close() {
 	p.reading.Wait() // the server closes
 }
 
+func (p *rtmpPublisher) lose() { _ = p.conn.Close() }
+
 // startCodes returns a picture as a byte stream, with its parameter sets where
 // they go before it.
 func (c *clip) startCodes(t *testing.T, s *piece) []byte {
@@ -243,6 +248,11 @@ func (p *tsPublisher) close() {
 	}
 }
 
+func (p *tsPublisher) lose() {
+	_ = p.body.CloseWithError(errors.New("the cable was pulled")) // which ends the request within its body
+	<-p.done
+}
+
 // adts is the header of a frame of AAC-LC, 48 kHz, mono (ISO/IEC 13818-7 6.2).
 func adts(size int) []byte {
 	size += 7
@@ -250,18 +260,19 @@ func adts(size int) []byte {
 }
 
 type wsPublisher struct {
-	t    *testing.T
-	ctx  context.Context
-	clip *clip
-	pub  *client.Publication
+	t       *testing.T
+	ctx     context.Context
+	clip    *clip
+	session *client.Session
+	pub     *client.Publication
 }
 
 // openWS publishes with the configuration of both tracks, but that of a picture
 // that has none before it comes within the media.
 func openWS(t *testing.T, s *server, c *clip, stream string) crafted {
 	t.Helper()
-	p := &wsPublisher{t: t, ctx: s.ctx, clip: c}
-	pub, err := s.must(client.Options{Name: "crafted"}, "").Publish(s.ctx, &framewirev1.PublishStart{
+	p := &wsPublisher{t: t, ctx: s.ctx, clip: c, session: s.must(client.Options{Name: "crafted"}, "")}
+	pub, err := p.session.Publish(s.ctx, &framewirev1.PublishStart{
 		Stream: stream,
 		Tracks: []*framewirev1.PublishTrack{
 			{Id: 1, Codec: c.video.CodecString, Timescale: 90_000},
@@ -296,3 +307,5 @@ func (p *wsPublisher) close() {
 		p.t.Error(err)
 	}
 }
+
+func (p *wsPublisher) lose() { _ = p.session.Close() }

@@ -305,6 +305,53 @@ func TestHalfAMinuteWithoutKeyframe(t *testing.T) {
 	}
 }
 
+// TestPublisherThatComesBackIsSeenAgain loses a publisher; it comes back, and then
+// with pictures of another size. Viewers do nothing.
+func TestPublisherThatComesBackIsSeenAgain(t *testing.T) {
+	c, other := makeClip(t), makeClip(t, "320x180")
+	s := start(t, "publish: {rtmp: '127.0.0.1:0'}\n")
+	for protocol, way := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			stream := "back/" + protocol
+			p := way.open(t, s, c, stream)
+			w := watch(t, s, stream)
+			feed(t, s, p, w, c.play(2*time.Second), 0)
+			p.lose()
+			for i, clip := range []*clip{c, other} {
+				s.wait("the server notices", func() bool { return s.left(stream) == i+1 })
+				w.awaitEnd(t, s)
+				before := w.all()
+				seen := w.pictures()
+				p = way.open(t, s, clip, stream)
+				for _, piece := range clip.play(2 * time.Second) {
+					p.send(&piece)
+				}
+				if !w.await(s, func() bool { return w.pictures() > seen }) {
+					t.Fatal("the picture does not return")
+				}
+				if first := w.of(media.Video)[seen]; !first.keyframe || first.epoch <= before[len(before)-1].epoch {
+					t.Errorf("return %d begins with %+v", i, first)
+				}
+				p.close()
+			}
+			w.check(t)
+			if err := w.session.Play(s.ctx, stream); err != nil {
+				t.Errorf("the viewer's session: %v", err)
+			}
+		})
+	}
+}
+
+// left is how many publishers of a stream have left.
+func (s *server) left(stream string) (n int) {
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, "publisher left") && strings.Contains(line, "stream="+stream) {
+			n++
+		}
+	}
+	return n
+}
+
 func TestEachPublisherIsToldOfOnceInTheLog(t *testing.T) {
 	c := makeClip(t)
 	s := start(t, "publish: {rtmp: '127.0.0.1:0'}\n")

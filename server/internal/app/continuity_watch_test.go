@@ -30,7 +30,7 @@ type watcher struct {
 
 	mu    sync.Mutex
 	shown []shown
-	over  bool          // the publisher has ended
+	over  bool          // the publisher has ended, or is lost
 	news  chan struct{} // closed and replaced when something comes
 }
 
@@ -80,7 +80,8 @@ func (w *watcher) read(s *server) {
 		case *framewirev1.ServerMessage_Gap:
 			told = true
 		case *framewirev1.ServerMessage_StreamWaiting:
-			if body.StreamWaiting.GetReason() == framewirev1.WaitingReason_WAITING_REASON_NO_PUBLISHER {
+			switch body.StreamWaiting.GetReason() {
+			case framewirev1.WaitingReason_WAITING_REASON_NO_PUBLISHER, framewirev1.WaitingReason_WAITING_REASON_SOURCE_LOST:
 				w.note(func() { w.over = true })
 			}
 		case *framewirev1.ServerMessage_Fragment:
@@ -93,7 +94,7 @@ func (w *watcher) read(s *server) {
 				keyframe: f.GetKeyframe(), captured: time.UnixMicro(f.GetCapturedAtUnixUs()), came: time.Now(), told: told,
 			}
 			told = false
-			w.note(func() { w.shown = append(w.shown, one) })
+			w.note(func() { w.shown, w.over = append(w.shown, one), false })
 		}
 	}
 }
@@ -109,8 +110,8 @@ func (w *watcher) note(what func()) {
 // pictures is how many were shown.
 func (w *watcher) pictures() int { return len(w.of(media.Video)) }
 
-// awaitEnd waits until the viewer has been told that the publisher has ended, and
-// so has all there is.
+// awaitEnd waits until the viewer has been told that the publisher has ended or is
+// lost, and so has all there is.
 func (w *watcher) awaitEnd(t *testing.T, s *server) {
 	t.Helper()
 	if !w.await(s, func() bool {
