@@ -14,6 +14,6 @@ func (v *Viewer) guard() {
 		return
 	}
 	v.host.log.Error("a session failed by a defect of the server; please report it",
-		"session", v.id, "panic", reason, "stack", string(debug.Stack()))
+		"session", v.id, "remote", v.peer.Address, "panic", reason, "stack", string(debug.Stack()))
 	v.Goodbye(wire.Goodbye{Reason: wire.GoodbyeInternalError, Message: "The server failed."})
 }

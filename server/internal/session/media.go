@@ -178,7 +178,7 @@ func (v *Viewer) announce(id uint32, b *Batch) bool {
 	started, err := v.peer.Encoding.Recode(epoch.Message)
 	if err != nil {
 		v.endLocked(wire.Goodbye{Reason: wire.GoodbyeInternalError, Message: "The server could not describe the stream."})
-		v.host.log.Error("session ended", "session", v.id, "stream", p.name, "error", err)
+		v.host.log.Error("session ended", "session", v.id, "stream", p.name, "remote", v.peer.Address, "error", err)
 		return false
 	}
 	if p.announced != 0 {
