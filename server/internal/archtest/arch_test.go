@@ -46,7 +46,7 @@ var layers = map[string][]string{
 		"server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm", "server/internal/wire",
 	},
 	"server/internal/desk": {"server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest", "server/internal/auth"},
-	"server/internal/web":  {"server/internal/media", "server/internal/patience", "server/internal/origin", "server/internal/session", "server/internal/hub", "server/internal/wire", "server/internal/auth"},
+	"server/internal/web":  {"server/internal/media", "server/internal/patience", "server/internal/proxy", "server/internal/origin", "server/internal/session", "server/internal/hub", "server/internal/wire", "server/internal/auth"},
 
 	"server/internal/admin": {
 		"gen/go", "server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",

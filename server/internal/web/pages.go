@@ -187,10 +187,12 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
-	if err := media.CheckStreamName(r.PathValue("stream")); err != nil {
+	name := r.PathValue("stream")
+	if err := media.CheckStreamName(name); err != nil {
 		s.missing(w, r, fmt.Sprintf("There cannot be such a stream: %v.", err))
 		return
 	}
+	discover(w, r, name)
 	s.html(w, r, "watch.html", "'self'")
 }
 

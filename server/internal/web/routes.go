@@ -23,6 +23,7 @@ func (s *Server) routes() {
 	s.whole("GET /assets/{name...}", s.serveAsset)
 	s.mux.HandleFunc("GET /ws", s.serveProtocol)
 	s.mux.HandleFunc("GET /streams/{file...}", s.serveStream)
+	s.whole("GET /oembed", s.serveOEmbed)
 	s.whole("GET /files/{stream...}", s.serveFile)
 	s.mux.HandleFunc("GET /healthz", s.serveHealth)
 	s.mux.HandleFunc("GET /readyz", s.serveReady)
