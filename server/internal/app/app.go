@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,7 @@ func Serve(ctx context.Context, o Options) error {
 		return errors.Join(err, listener.Close())
 	}
 	s.openWeb()
+	defer s.heedReloads()()
 	s.greet(listener.Addr())
 	if o.Ready != nil {
 		o.Ready(listener.Addr())
@@ -110,6 +112,8 @@ type server struct {
 	publishing publishing
 	secure     secure
 	proxies    proxy.Trust
+
+	reloads chan os.Signal // asks for the configuration to be read again
 
 	tokens     auth.Switch
 	dropTokens func() // lets go of what reads tokens now

@@ -26,16 +26,22 @@ type Reload struct {
 	Read func() (config.Config, error)
 }
 
+// heedReloads takes signals that ask for a reload from now on, until the returned
+// function is called. Before that such a signal ends the process.
+func (s *server) heedReloads() (stop func()) {
+	s.reloads = make(chan os.Signal, 1)
+	if s.opts.Reload == nil || reloadSignal == nil {
+		return func() {}
+	}
+	signal.Notify(s.reloads, reloadSignal)
+	return func() { signal.Stop(s.reloads) }
+}
+
 // followConfig applies the configuration anew whenever its files change or a
 // signal asks for it, until ctx is done.
 func (s *server) followConfig(ctx context.Context) error {
 	if s.opts.Reload == nil {
 		return nil
-	}
-	asked := make(chan os.Signal, 1)
-	if reloadSignal != nil {
-		signal.Notify(asked, reloadSignal)
-		defer signal.Stop(asked)
 	}
 	changed := make(chan struct{})
 	var watching sync.WaitGroup
@@ -55,7 +61,7 @@ func (s *server) followConfig(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-asked:
+		case <-s.reloads:
 		case <-changed:
 		}
 		s.reload()
