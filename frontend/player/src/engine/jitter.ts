@@ -8,8 +8,8 @@ const minSamples = 20;
 
 /** So many fragments that come no faster than they play end a burst. */
 const enoughPaced = 5;
-/** After that, how long a page that is still loading may delay fragments itself. */
-const loading: Millis = 700;
+/** After that, how long a page that is still loading, or what is left of an outage, may delay fragments. */
+const settling: Millis = 700;
 
 /** Later than this is an outage, and no jitter: no buffer of a live stream ought to bridge it. */
 const outage: Millis = 1_000;
@@ -44,9 +44,9 @@ export class Jitter {
       return;
     }
     this.#pacedAt ??= at;
-    if (at - this.#pacedAt < loading) return;
+    if (at - this.#pacedAt < settling) return;
     const delay = at - mediaTime * 1000;
-    this.#watchOutage(delay);
+    this.#watchOutage(at, delay);
     this.#samples.push({ at, delay });
     const oldest = at - window;
     if (this.#samples.length > maxSamples || (this.#samples[0]?.at ?? at) < oldest - 1000) {
@@ -64,14 +64,16 @@ export class Jitter {
   }
 
   /** What came late because of an outage says nothing of the time after it. */
-  #watchOutage(delay: Millis): void {
+  #watchOutage(at: Moment, delay: Millis): void {
     if (this.#promptest === undefined) {
       const first = this.#samples[0]?.delay;
       if (first === undefined || delay - first < outage) return;
       this.#promptest = Math.min(...this.#samples.map((sample) => sample.delay));
     } else if (delay - this.#promptest < recovered) {
+      // What had piled up still comes unevenly for a moment.
       this.#promptest = undefined;
       this.#samples = [];
+      this.#pacedAt = at;
     }
   }
 

@@ -12,7 +12,7 @@ const upstreamWeight = 0.05;
  * with the next one, and hardly anybody sees it. Sound takes a fifth of a second
  * to go on.
  */
-const inTime = { video: 0.9, sound: 0.98 } as const;
+const inTime = { video: 0.9, sound: 0.97 } as const;
 
 export interface SteeringInput {
   readonly gap: Seconds;
