@@ -48,9 +48,7 @@ func TestViewersOfASubjectAreLimited(t *testing.T) {
 		t.Errorf("a token of one who is not there: %v", err)
 	}
 	again := s.must(client.Options{Token: of("ann")}, "?stream=cam")
-	if err := again.Close(); err != nil {
-		t.Fatal(err)
-	}
+	_ = again.Close() // the server may be the first to go
 	s.wait("the place is free again", func() bool {
 		v, err := client.Dial(s.ctx, "ws://"+s.addr+"/ws?stream=cam", client.Options{Token: of("ann")})
 		if err == nil {
