@@ -81,7 +81,7 @@ dev: $(NPM_DONE) ## Serve the pages as they are edited, over the server at SERVE
 .PHONY: test
 test: build ## Run every test: Go, TypeScript, and both together in Chromium
 	@scripts/need basics ffmpeg gstreamer chromium fonts
-	go test ./...
+	go test $(GO_TEST) ./...
 	go build -o bin/badnet ./server/cmd/badnet
 	cd frontend && npm run --silent test:unit
 	cd frontend && npm run --silent test:site
