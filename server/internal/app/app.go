@@ -113,7 +113,8 @@ type server struct {
 	secure     secure
 	proxies    proxy.Trust
 
-	reloads chan os.Signal // asks for the configuration to be read again
+	reloads chan os.Signal  // asks for the configuration to be read again
+	watcher *config.Watcher // does so when files have changed; nil: nothing does
 
 	tokens     auth.Switch
 	dropTokens func() // lets go of what reads tokens now

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -134,6 +135,11 @@ func (w *watcher) of(kind media.Kind) []shown {
 		}
 	}
 	return list
+}
+
+// told is whether the viewer was told that something is missing.
+func (w *watcher) told() bool {
+	return slices.ContainsFunc(w.all(), func(f shown) bool { return f.told })
 }
 
 func (w *watcher) all() []shown {

@@ -26,45 +26,60 @@ type Reload struct {
 	Read func() (config.Config, error)
 }
 
-// heedReloads takes signals that ask for a reload from now on, until the returned
-// function is called. Before that such a signal ends the process.
+// heedReloads notes from now on what asks for a reload, until the returned
+// function is called: changed files, and signals, which before that end the
+// process.
 func (s *server) heedReloads() (stop func()) {
 	s.reloads = make(chan os.Signal, 1)
-	if s.opts.Reload == nil || reloadSignal == nil {
+	if s.opts.Reload == nil {
 		return func() {}
 	}
-	signal.Notify(s.reloads, reloadSignal)
-	return func() { signal.Stop(s.reloads) }
+	if reloadSignal != nil {
+		signal.Notify(s.reloads, reloadSignal)
+	}
+	watcher, err := config.Watch(s.configFiles)
+	if err != nil {
+		s.log.Warn("the configuration is read again on SIGHUP only", "error", err)
+		return func() { signal.Stop(s.reloads) }
+	}
+	s.watcher = watcher
+	return func() {
+		signal.Stop(s.reloads)
+		watcher.Close()
+	}
 }
 
 // followConfig applies the configuration anew whenever its files change or a
 // signal asks for it, until ctx is done.
 func (s *server) followConfig(ctx context.Context) error {
-	if s.opts.Reload == nil {
-		return nil
-	}
-	changed := make(chan struct{})
+	changed := make(chan chan struct{}) // each is closed when the files are read
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	watching.Go(func() {
-		err := config.Watch(ctx, s.configFiles, func() {
-			select {
-			case changed <- struct{}{}:
-			case <-ctx.Done():
+	if s.watcher != nil {
+		watching.Go(func() {
+			err := s.watcher.Run(ctx, func() {
+				done := make(chan struct{})
+				select {
+				case changed <- done:
+					<-done
+				case <-ctx.Done():
+				}
+			})
+			if err != nil {
+				s.log.Warn("the configuration is read again on SIGHUP only", "error", err)
 			}
 		})
-		if err != nil {
-			s.log.Warn("the configuration is read again on SIGHUP only", "error", err)
-		}
-	})
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.reloads:
-		case <-changed:
+			s.reload()
+		case done := <-changed:
+			s.reload()
+			close(done)
 		}
-		s.reload()
 	}
 }
 

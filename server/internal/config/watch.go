@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -16,51 +17,76 @@ import (
 // write in several steps.
 const settle = 200 * time.Millisecond
 
-// Watch calls changed whenever the content of one of the files has changed, until
-// ctx is done. Files may be replaced, removed and made anew; their folders have to
-// exist. files is asked anew after each change.
-func Watch(ctx context.Context, files func() []string, changed func()) error {
-	watcher, err := fsnotify.NewWatcher()
+// Watcher tells of changes of files.
+type Watcher struct {
+	fs    *fsnotify.Watcher
+	files func() []string
+	seen  map[string][sha256.Size]byte
+}
+
+// Watch begins to watch files. They may be replaced, removed and made anew; their
+// folders have to exist. files is asked anew after each change. The Watcher has to
+// be closed.
+func Watch(files func() []string) (*Watcher, error) {
+	fs, err := fsnotify.NewWatcher()
 	if err != nil {
-		return fmt.Errorf("watch the configuration: %w", err)
+		return nil, fmt.Errorf("watch the configuration: %w", err)
 	}
-	defer func() { _ = watcher.Close() }()
-	// Folders are watched: who watches a file loses it when it is replaced.
-	follow := func() error {
-		for _, file := range files() {
-			if err := watcher.Add(filepath.Dir(file)); err != nil {
-				return fmt.Errorf("watch %s: %w", filepath.Dir(file), err)
-			}
+	w := &Watcher{fs: fs, files: files, seen: make(map[string][sha256.Size]byte)}
+	if err := w.follow(); err != nil {
+		_ = fs.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// follow watches the files that there are now. Not them but their folders: who
+// watches a file loses it when it is replaced.
+func (w *Watcher) follow() error {
+	files := w.files()
+	for _, file := range files {
+		if err := w.fs.Add(filepath.Dir(file)); err != nil {
+			return fmt.Errorf("watch %s: %w", filepath.Dir(file), err)
 		}
-		return nil
 	}
-	if err := follow(); err != nil {
-		return err
+	// Of those that were watched before, what has been acted on stays what counts.
+	for file, sum := range contents(files) {
+		if _, known := w.seen[file]; !known {
+			w.seen[file] = sum
+		}
 	}
-	seen := contents(files())
+	maps.DeleteFunc(w.seen, func(file string, _ [sha256.Size]byte) bool { return !slices.Contains(files, file) })
+	return nil
+}
+
+// Close ends the watching. It may be called more than once.
+func (w *Watcher) Close() { _ = w.fs.Close() }
+
+// Run calls changed whenever the content of one of the files has changed since
+// Watch, until ctx is done. changed is to return when it has acted on that.
+func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	rest := time.NewTimer(settle)
 	rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-watcher.Events:
+		case <-w.fs.Events:
 			rest.Reset(settle)
-		case err := <-watcher.Errors: // events were lost
+		case err := <-w.fs.Errors: // events were lost
 			if err != nil {
 				rest.Reset(settle)
 			}
 		case <-rest.C:
-			now := contents(files())
-			if maps.Equal(seen, now) {
+			now := contents(w.files())
+			if maps.Equal(w.seen, now) {
 				continue
 			}
-			seen = now
+			w.seen = now
 			changed()
-			if err := follow(); err != nil {
+			if err := w.follow(); err != nil {
 				return err
 			}
-			seen = contents(files())
 		}
 	}
 }
