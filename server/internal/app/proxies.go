@@ -29,7 +29,7 @@ const hsts = "max-age=31536000"
 // the answer to one over HTTPS tells the browser to stay there.
 func (s *server) front(next http.Handler) http.Handler {
 	return s.proxies.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS != nil || proxy.Secure(r.Context()) {
+		if proxy.Secure(r) {
 			w.Header().Set("Strict-Transport-Security", hsts)
 		}
 		next.ServeHTTP(w, r)

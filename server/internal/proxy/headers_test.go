@@ -77,8 +77,8 @@ func TestClientIsWhoATrustedProxySays(t *testing.T) {
 				}
 				return
 			}
-			if got.RemoteAddr != c.want || Secure(got.Context()) != c.secure {
-				t.Errorf("client %s, secure %v; want %s, %v", got.RemoteAddr, Secure(got.Context()), c.want, c.secure)
+			if got.RemoteAddr != c.want || Secure(got) != c.secure {
+				t.Errorf("client %s, secure %v; want %s, %v", got.RemoteAddr, Secure(got), c.want, c.secure)
 			}
 			if r.RemoteAddr != c.peer {
 				t.Error("the server's own request was changed")

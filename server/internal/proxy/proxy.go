@@ -12,8 +12,8 @@
 package proxy
 
 import (
-	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -70,9 +70,9 @@ func load(p *atomic.Pointer[Networks]) Networks {
 
 type secureKey struct{}
 
-// Secure reports whether a trusted proxy said that it took the request over
-// HTTPS. ctx is that of a request behind Trust.Handler.
-func Secure(ctx context.Context) bool {
-	secure, _ := ctx.Value(secureKey{}).(bool)
-	return secure
+// Secure reports whether the client sent the request over HTTPS: to this server,
+// or to a trusted proxy that says so. r is one behind Trust.Handler.
+func Secure(r *http.Request) bool {
+	secure, _ := r.Context().Value(secureKey{}).(bool)
+	return secure || r.TLS != nil
 }

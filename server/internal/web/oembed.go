@@ -43,7 +43,7 @@ const oembedCache = 3600
 // base is the address of this server as the client knows it.
 func base(r *http.Request) *url.URL {
 	scheme := "http"
-	if r.TLS != nil || proxy.Secure(r.Context()) {
+	if proxy.Secure(r) {
 		scheme = "https"
 	}
 	return &url.URL{Scheme: scheme, Host: r.Host}
