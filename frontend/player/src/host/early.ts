@@ -1,6 +1,6 @@
 import { subprotocol } from "../client/subprotocol.ts";
 import type { OpenOptions, ToPage } from "./messages.ts";
-import { earlySocket, stubOf } from "./stub.ts";
+import { earlySocket, stubOf, workerOf } from "./stub.ts";
 
 /**
  * A player's worker that a page started before the player's own script came,
@@ -23,8 +23,7 @@ type Scope = { [early]?: EarlyStart };
  * module at url, which has to be absolute.
  */
 export function startEarly(url: string, options: OpenOptions): void {
-  const stub = URL.createObjectURL(new Blob([connecting(url, options.url)], { type: "text/javascript" }));
-  const worker = new Worker(stub, { type: "module", name: "framewire" });
+  const worker = workerOf(connecting(url, options.url));
   const messages: MessageEvent<ToPage | "ready">[] = [];
   worker.onmessage = (event) => messages.push(event);
   worker.postMessage({ type: "open", options });

@@ -2,7 +2,7 @@ import type { Millis } from "../units.ts";
 import { startedEarly, takeEarly } from "./early.ts";
 import { Host } from "./host.ts";
 import type { OpenOptions, ToHost, ToPage } from "./messages.ts";
-import { stubOf } from "./stub.ts";
+import { stubOf, workerOf } from "./stub.ts";
 
 /** A worker that has not said a word for this long will not: a policy of the page forbids it. */
 const patience: Millis = 3_000;
@@ -30,13 +30,7 @@ export function setWorkerFactory(make: WorkerFactory): void {
 export function moduleWorker(url: string | URL): Worker {
   const { href, origin } = new URL(url);
   if (origin === globalThis.location.origin) return new Worker(href, { type: "module", name: "framewire" });
-  const source = URL.createObjectURL(new Blob([stubOf(href)], { type: "text/javascript" }));
-  try {
-    return new Worker(source, { type: "module", name: "framewire" });
-  } finally {
-    // The fetch of the worker has begun with the constructor.
-    setTimeout(() => URL.revokeObjectURL(source), patience);
-  }
+  return workerOf(stubOf(href));
 }
 
 /** Whether MediaSource works in workers here. */

@@ -1,3 +1,8 @@
+import type { Millis } from "../units.ts";
+
+/** Long enough for the fetch of a worker, which begins with its constructor. */
+const fetched: Millis = 3_000;
+
 /** The global variable in which a worker keeps messages that come before it can serve. */
 export const earlyMessages = "framewireEarly";
 /** The one in which it keeps a socket that was begun before. */
@@ -12,4 +17,14 @@ export function stubOf(module: string): string {
   return `self.${earlyMessages} = [];
 onmessage = (event) => self.${earlyMessages}.push(event);
 import(${JSON.stringify(module)}).catch((error) => setTimeout(() => { throw error; }));`;
+}
+
+/** Starts a worker that runs a text. */
+export function workerOf(text: string): Worker {
+  const source = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  try {
+    return new Worker(source, { type: "module", name: "framewire" });
+  } finally {
+    setTimeout(() => URL.revokeObjectURL(source), fetched);
+  }
 }
