@@ -39,8 +39,9 @@ func handshake(rw io.ReadWriter, now time.Time) error {
 	for i := 8; i < len(s1); i += 8 {
 		binary.BigEndian.PutUint64(s1[i:], uint64(now.UnixNano())*uint64(i))
 	}
+	// All of C1, also where 5.2.4 has the time at which C1 was read: OBS compares
+	// the whole of it, and writes of a difference in its log.
 	copy(s2, c[1:])
-	binary.BigEndian.PutUint32(s2[4:], uint32(now.UnixMilli()))
 	if _, err := rw.Write(s); err != nil {
 		return fmt.Errorf("S0 S1 S2: %w", err)
 	}
