@@ -23,6 +23,7 @@ import (
 	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/events"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/metrics"
 	"github.com/framewire/framewire/server/internal/proxy"
@@ -112,6 +113,7 @@ type server struct {
 	publishing publishing
 	secure     secure
 	proxies    proxy.Trust
+	gate       *gate.Gate
 
 	reloads chan os.Signal  // asks for the configuration to be read again
 	watcher *config.Watcher // does so when files have changed; nil: nothing does
@@ -146,6 +148,7 @@ func build(o Options) (*server, error) {
 	if err := s.useTokens(&c.Auth); err != nil {
 		return nil, err
 	}
+	s.openGate()
 	s.openAdmin()
 	s.openMetrics()
 	return s, nil
@@ -172,6 +175,7 @@ func (s *server) openWeb() {
 
 		File:     s.file,
 		Verifier: &s.tokens,
+		Gate:     s.gate,
 		Refused: func(what, stream, remote string, err error) {
 			s.refused(what, stream, "", remote, err)
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/framewire/framewire/server/internal/admin"
 	"github.com/framewire/framewire/server/internal/desk"
 	"github.com/framewire/framewire/server/internal/events"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/publish"
@@ -44,8 +45,9 @@ func (s *server) sessionHooks() session.Hooks {
 func (s *server) refused(what, stream, id, remote string, err error) {
 	s.metrics.Refused(what, err)
 	var page *origin.Error
-	if errors.As(err, &page) && !page.First {
-		return // a page that is refused tries again and again
+	var often *gate.Refusal
+	if errors.As(err, &page) && !page.First || errors.As(err, &often) && !often.First {
+		return // who is refused tries again and again
 	}
 	s.events.Emit(events.Event{Stream: stream, Session: id, Body: events.Refused{What: what, Reason: err.Error(), Remote: remote}})
 }

@@ -45,20 +45,20 @@ func (s *server) openPublishing() error {
 	c := &s.opts.Config
 	s.publishing.origins.Set(c.Origins, nil)
 	s.publishing.desk = desk.New(s.hub, desk.Options{
-		Rules:         rules(c, c.Listen),
-		Tokens:        &s.tokens,
-		MaxPublishers: c.Publish.MaxPublishers,
-		MaxBitrate:    c.Publish.MaxBitrate,
-		Silence:       time.Duration(c.Publish.Silence),
-		Grace:         time.Duration(c.Publish.Grace),
-		Linger:        time.Duration(c.Publish.Linger),
-		Hooks:         s.deskHooks(),
-		Log:           s.log,
+		Rules:   rules(c, c.Listen),
+		Tokens:  &s.tokens,
+		Limits:  publisherLimits(&c.Publish),
+		Silence: time.Duration(c.Publish.Silence),
+		Grace:   time.Duration(c.Publish.Grace),
+		Linger:  time.Duration(c.Publish.Linger),
+		Hooks:   s.deskHooks(),
+		Log:     s.log,
 	})
 	s.publishing.push = httppush.New(httppush.Options{
 		Desk:    s.publishing.desk,
 		Convert: httppush.Through(ffmpeg.Convert, s.log),
 		Origins: &s.publishing.origins,
+		Gate:    s.gate,
 		Silence: silenceOfTransports,
 		Log:     s.log,
 	})
@@ -145,6 +145,7 @@ func (s *server) openWHIP() error {
 		Hosts:    hosts,
 		Loopback: true,
 		Origins:  &s.publishing.origins,
+		Gate:     s.gate,
 		Silence:  silenceOfTransports,
 		Log:      s.log,
 	})
@@ -180,6 +181,7 @@ func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) 
 	if len(p.rtmp) > 0 {
 		server := rtmp.New(p.desk, rtmp.Options{
 			Silence: silenceOfTransports,
+			Gate:    s.gate,
 			Log:     s.log,
 		})
 		for _, listener := range p.rtmp {

@@ -15,7 +15,6 @@ import (
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/events"
 	"github.com/framewire/framewire/server/internal/roster"
-	"github.com/framewire/framewire/server/internal/session"
 )
 
 // Reload says how the configuration is read again while the server runs.
@@ -129,11 +128,12 @@ func (s *server) apply(c *config.Config) error {
 	}
 	s.config.Store(c)
 	s.publishing.desk.SetRules(rules(c, s.opts.Config.Listen))
-	s.publishing.desk.SetLimits(c.Publish.MaxPublishers, c.Publish.MaxBitrate)
+	s.publishing.desk.SetLimits(publisherLimits(&c.Publish))
 	s.publishing.desk.SetTimes(time.Duration(c.Publish.Silence), time.Duration(c.Publish.Grace), time.Duration(c.Publish.Linger))
 	s.web.SetOrigins(c.Origins, c.FrameAncestors)
 	s.publishing.origins.Set(c.Origins, nil)
 	s.web.Sessions().SetLimits(limits(c))
+	s.gate.SetLimits(handshakeLimits(&c.Limits))
 	s.applySources(before, c, sources)
 	if names := s.opts.Config.Static(c); len(names) > 0 {
 		s.log.Warn("some settings take a restart to change", "settings", strings.Join(names, "; "))
@@ -177,15 +177,5 @@ func (s *server) applySources(before, after *config.Config, sources map[string]r
 		if err != nil {
 			s.log.Error("a stream of the configuration cannot be served", "stream", name, "error", err)
 		}
-	}
-}
-
-// limits are those that hold from one moment to the next.
-func limits(c *config.Config) session.Limits {
-	return session.Limits{
-		Sessions:           c.Limits.Viewers,
-		ViewersPerStream:   c.Limits.ViewersPerStream,
-		SessionsPerAddress: c.Limits.ViewersPerAddress,
-		SessionsPerSubject: c.Limits.ViewersPerSubject,
 	}
 }

@@ -40,13 +40,14 @@ var layers = map[string][]string{
 	"server/internal/roster": {"server/internal/media", "server/internal/hub", "server/internal/ingest"},
 	"server/internal/events": {"server/internal/wire"},
 
-	"server/internal/session": {"server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/auth"},
+	"server/internal/session": {"server/internal/media", "server/internal/gate", "server/internal/wire", "server/internal/hub", "server/internal/auth"},
 	"server/internal/publish": {
 		"server/internal/media", "server/internal/codec", "server/internal/annexb", "server/internal/elementary",
 		"server/internal/mp4", "server/internal/mpegts", "server/internal/flv", "server/internal/webm", "server/internal/wire",
+		"server/internal/gate", "server/internal/patience",
 	},
-	"server/internal/desk": {"server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest", "server/internal/auth"},
-	"server/internal/web":  {"server/internal/media", "server/internal/patience", "server/internal/proxy", "server/internal/origin", "server/internal/session", "server/internal/hub", "server/internal/wire", "server/internal/auth"},
+	"server/internal/desk": {"server/internal/gate", "server/internal/media", "server/internal/publish", "server/internal/hub", "server/internal/ingest", "server/internal/auth"},
+	"server/internal/web":  {"server/internal/gate", "server/internal/media", "server/internal/patience", "server/internal/proxy", "server/internal/origin", "server/internal/session", "server/internal/hub", "server/internal/wire", "server/internal/auth"},
 
 	"server/internal/admin": {
 		"gen/go", "server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",
@@ -54,11 +55,12 @@ var layers = map[string][]string{
 	},
 	"server/internal/metrics": {
 		"server/internal/media", "server/internal/wire", "server/internal/hub", "server/internal/roster", "server/internal/session",
-		"server/internal/publish", "server/internal/desk", "server/internal/auth", "server/internal/origin",
+		"server/internal/publish", "server/internal/desk", "server/internal/auth", "server/internal/origin", "server/internal/gate",
 	},
 
 	"server/internal/auth":     {"server/internal/media"},
 	"server/internal/certs":    {},
+	"server/internal/gate":     {},
 	"server/internal/config":   {"server/internal/media", "server/internal/proxy", "server/internal/origin"},
 	"server/internal/origin":   {},
 	"server/internal/patience": {},

@@ -11,6 +11,11 @@ type Limits struct {
 	// ViewersPerSubject is for the viewers whose tokens name the same subject.
 	ViewersPerSubject int `yaml:"viewers_per_subject"`
 
+	// Handshakes are sessions and publishers that begin: HandshakesPerSecond of one
+	// network address for ever, HandshakeBurst at once.
+	HandshakesPerSecond int `yaml:"handshakes_per_second"`
+	HandshakeBurst      int `yaml:"handshake_burst"`
+
 	// HandshakeTimeout is how long a client may take to say hello, IdleTimeout how
 	// long one may be silent, answers to pings included.
 	HandshakeTimeout Duration `yaml:"handshake_timeout"`
@@ -30,13 +35,24 @@ type Limits struct {
 
 func defaultLimits() Limits {
 	return Limits{
-		HandshakeTimeout:  Duration(10 * time.Second),
-		IdleTimeout:       Duration(time.Minute),
-		MessageBytes:      64 << 10,
-		CommandsPerSecond: 20,
-		CommandBurst:      40,
-		ViewerBytes:       64 << 10,
+		// All viewers behind the NAT of a company come back within seconds of a
+		// restart; to answer as many costs a server a few percent of a processor.
+		HandshakesPerSecond: 50,
+		HandshakeBurst:      500,
+		HandshakeTimeout:    Duration(10 * time.Second),
+		IdleTimeout:         Duration(time.Minute),
+		MessageBytes:        64 << 10,
+		CommandsPerSecond:   20,
+		CommandBurst:        40,
+		ViewerBytes:         64 << 10,
 	}
+}
+
+// static returns the limits that take a restart to change.
+func (l Limits) static() Limits {
+	l.Viewers, l.ViewersPerStream, l.ViewersPerAddress, l.ViewersPerSubject = 0, 0, 0, 0
+	l.HandshakesPerSecond, l.HandshakeBurst = 0, 0
+	return l
 }
 
 func (l *Limits) check(bad func(format string, args ...any)) {
@@ -45,11 +61,14 @@ func (l *Limits) check(bad func(format string, args ...any)) {
 		value int
 	}{
 		{"viewers", l.Viewers}, {"viewers_per_stream", l.ViewersPerStream}, {"viewers_per_address", l.ViewersPerAddress},
-		{"viewers_per_subject", l.ViewersPerSubject},
+		{"viewers_per_subject", l.ViewersPerSubject}, {"handshakes_per_second", l.HandshakesPerSecond},
 	} {
 		if n.value < 0 {
 			bad("limits.%s is %d, want at least 0", n.name, n.value)
 		}
+	}
+	if l.HandshakeBurst < 1 {
+		bad("limits.handshake_burst is %d, want at least 1", l.HandshakeBurst)
 	}
 	if d := time.Duration(l.HandshakeTimeout); d < 100*time.Millisecond || d > time.Minute {
 		bad("limits.handshake_timeout is %v, want 100ms to 1m", d)

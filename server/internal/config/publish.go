@@ -35,8 +35,11 @@ type Publish struct {
 	// those of the network interfaces: the public ones of a server behind NAT.
 	WebRTCHosts []string `yaml:"webrtc_hosts"`
 
-	// MaxPublishers at the same time.
-	MaxPublishers int `yaml:"max_publishers"`
+	// MaxPublishers at the same time: in all, from one network address, and whose
+	// tokens name the same subject. 0 is no bound for the last two.
+	MaxPublishers           int `yaml:"max_publishers"`
+	MaxPublishersPerAddress int `yaml:"max_publishers_per_address"`
+	MaxPublishersPerSubject int `yaml:"max_publishers_per_subject"`
 	// MaxBitrate of one publisher, in bits per second.
 	MaxBitrate int64 `yaml:"max_bitrate"`
 	// Silence is how long a publisher may send nothing.
@@ -96,6 +99,9 @@ func (p *Publish) check(bad func(format string, args ...any)) {
 	}
 	if p.MaxPublishers < 1 {
 		bad("publish.max_publishers is %d, want at least 1", p.MaxPublishers)
+	}
+	if p.MaxPublishersPerAddress < 0 || p.MaxPublishersPerSubject < 0 {
+		bad("publish.max_publishers_per_address is %d and publish.max_publishers_per_subject %d, want at least 0", p.MaxPublishersPerAddress, p.MaxPublishersPerSubject)
 	}
 	if p.MaxBitrate < 1000 {
 		bad("publish.max_bitrate is %d bits per second, want at least 1000", p.MaxBitrate)

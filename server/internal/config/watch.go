@@ -119,10 +119,8 @@ func (c *Config) Static(other *Config) []string {
 	differs("tls", !c.TLS.equal(&other.TLS))
 	differs("metrics", c.Metrics != other.Metrics)
 	differs("log", c.Log != other.Log)
-	a, b := c.Limits, other.Limits
-	a.Viewers, a.ViewersPerStream, a.ViewersPerAddress, a.ViewersPerSubject = 0, 0, 0, 0
-	b.Viewers, b.ViewersPerStream, b.ViewersPerAddress, b.ViewersPerSubject = 0, 0, 0, 0
-	differs("limits (but for viewers)", a != b)
+	a, b := c.Limits.static(), other.Limits.static()
+	differs("limits (but for viewers and the rate of handshakes)", a != b)
 	p, q := &c.Publish, &other.Publish
 	differs("publish.rtmp", p.RTMP != q.RTMP)
 	differs("publish.rtmps", p.RTMPS != q.RTMPS)

@@ -21,18 +21,49 @@ func (d *Desk) admit(ctx context.Context, r publish.Request) (Rule, *auth.Grant,
 	if err == nil {
 		return rule, byKey, nil
 	}
-	tokens := d.opts.Tokens.Get()
-	if tokens == nil {
+	if d.opts.Tokens.Get() == nil {
 		return rule, nil, err
 	}
-	grant, err := tokens.Verify(ctx, auth.Request{Token: r.Key, Remote: r.Remote.Addr(), Action: auth.Publish, Stream: r.Stream})
+	grant, err := d.verify(ctx, r)
+	return rule, grant, err
+}
+
+// verify reads the token that is the request's key. Errors wrap publish.ErrBadKey.
+func (d *Desk) verify(ctx context.Context, r publish.Request) (*auth.Grant, error) {
+	grant, err := d.opts.Tokens.Verify(ctx, auth.Request{Token: r.Key, Remote: r.Remote.Addr(), Action: auth.Publish, Stream: r.Stream})
 	if err == nil {
 		err = grant.Allows(auth.Publish, r.Stream, time.Now())
 	}
 	if err != nil {
-		return rule, nil, fmt.Errorf("%w, for stream %q: %w", publish.ErrBadKey, r.Stream, err)
+		return nil, fmt.Errorf("%w, for stream %q: %w", publish.ErrBadKey, r.Stream, err)
 	}
-	return rule, grant, nil
+	return grant, nil
+}
+
+// Renew implements publish.Publication.
+func (p *publication) Renew(ctx context.Context, token string) error {
+	if p.keyed {
+		return nil
+	}
+	r := p.request
+	r.Key = token
+	grant, err := p.desk.verify(ctx, r)
+	if err != nil {
+		return err
+	}
+	p.desk.mu.Lock()
+	defer p.desk.mu.Unlock()
+	if err := p.desk.subjectLocked(r.Stream, grant); err != nil {
+		return err
+	}
+	p.slot.mu.Lock()
+	defer p.slot.mu.Unlock()
+	if p.run == nil {
+		return p.reason
+	}
+	p.grant = grant
+	p.log.Debug("publisher gave a new token", "expires", grant.Expires)
+	return nil
 }
 
 // rule returns the rule for a stream, the zero value where there is none, and

@@ -44,14 +44,12 @@ type Options struct {
 	// Tokens, where it holds a verifier, lets in who has a token with the action
 	// "publish" on the stream, whatever the rules say. It may be nil.
 	Tokens *auth.Switch
-	// MaxPublishers at the same time. Default 100.
-	MaxPublishers int
+	// Limits of what may change while the desk is in use.
+	Limits Limits
 	// MaxTracks of one publisher. Default 4.
 	MaxTracks int
 	// MaxPixels of a picture, width times height. Default 8192 x 4320.
 	MaxPixels int
-	// MaxBitrate in bits per second, over five seconds. Default 100 Mb/s.
-	MaxBitrate int64
 	// Silence is how long a publisher may send nothing. Default 10 s.
 	Silence time.Duration
 	// Grace is how long a stream whose publisher broke off counts as lost, before
@@ -68,10 +66,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.MaxPublishers = cmp.Or(o.MaxPublishers, 100)
+	o.Limits = o.Limits.withDefaults()
 	o.MaxTracks = cmp.Or(o.MaxTracks, 4)
 	o.MaxPixels = cmp.Or(o.MaxPixels, 8192*4320)
-	o.MaxBitrate = cmp.Or(o.MaxBitrate, 100_000_000)
 	o.Silence = cmp.Or(o.Silence, 10*time.Second)
 	o.Grace = cmp.Or(o.Grace, 20*time.Second)
 	o.Linger = cmp.Or(o.Linger, time.Minute)
@@ -89,7 +86,7 @@ type Desk struct {
 	hub  *hub.Hub
 	opts Options
 
-	maxPublishers, maxBitrate atomic.Int64
+	limits atomic.Pointer[Limits]
 
 	mu         sync.Mutex
 	rules      []Rule
@@ -105,7 +102,7 @@ func New(h *hub.Hub, opts Options) *Desk {
 	opts = opts.withDefaults()
 	d := &Desk{hub: h, opts: opts, rules: slices.Clone(opts.Rules), slots: make(map[string]*slot)}
 	d.SetTimes(opts.Silence, opts.Grace, opts.Linger)
-	d.SetLimits(opts.MaxPublishers, opts.MaxBitrate)
+	d.SetLimits(opts.Limits)
 	return d
 }
 
@@ -114,13 +111,6 @@ func (d *Desk) SetRules(rules []Rule) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rules = slices.Clone(rules)
-}
-
-// SetLimits replaces Options.MaxPublishers and MaxBitrate. Publishers who are in
-// stay.
-func (d *Desk) SetLimits(maxPublishers int, maxBitrate int64) {
-	d.maxPublishers.Store(int64(maxPublishers))
-	d.maxBitrate.Store(maxBitrate)
 }
 
 // times are those of Options.
@@ -171,6 +161,9 @@ func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error
 	if d.closed {
 		return nil, publish.ErrShutdown
 	}
+	if err := d.roomLocked(r, grant); err != nil {
+		return nil, err
+	}
 	s, err := d.slotLocked(r.Stream)
 	if err != nil {
 		return nil, err
@@ -182,8 +175,6 @@ func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error
 			return nil, fmt.Errorf("%w: %q", publish.ErrStreamBusy, r.Stream)
 		}
 		s.current.endLocked(publish.ErrTakenOver)
-	} else if most := int(d.maxPublishers.Load()); d.publishers >= most {
-		return nil, fmt.Errorf("%w: the limit is %d", publish.ErrTooManyPublishers, most)
 	}
 	d.publishers++
 	return s.openLocked(d, r, grant), nil

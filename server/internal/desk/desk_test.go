@@ -111,7 +111,7 @@ func TestStreamWithASourceIsNotPublished(t *testing.T) {
 }
 
 func TestLimitsAreKept(t *testing.T) {
-	d := New(hub.New(hub.Options{}), Options{Rules: everybody, MaxPublishers: 1, MaxTracks: 1, MaxPixels: 640 * 360, MaxBitrate: 8000})
+	d := New(hub.New(hub.Options{}), Options{Rules: everybody, Limits: Limits{Publishers: 1, Bitrate: 8000}, MaxTracks: 1, MaxPixels: 640 * 360})
 	p := open(t, d, "a", "")
 	defer p.Close(nil)
 	if _, err := d.Open(t.Context(), publish.Request{Stream: "b"}); !errors.Is(err, publish.ErrTooManyPublishers) {

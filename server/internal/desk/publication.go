@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/ingest"
 	"github.com/framewire/framewire/server/internal/media"
@@ -28,10 +30,12 @@ type publication struct {
 	done chan struct{} // closed when the desk ends it
 
 	request publish.Request // without its key
-	grant   *auth.Grant     // that it was let in by; without end for one with a key
+	keyed   bool            // was let in by a rule, not by a token
+	address netip.Addr      // that limits go by
 	opened  time.Time
 
 	// guarded by slot.mu
+	grant  *auth.Grant // that it lives by; without end for one with a key
 	run    *ingest.Run // nil once ended
 	reason error
 	heard  time.Time // when media came last
@@ -53,8 +57,10 @@ func (s *slot) openLocked(d *Desk, r publish.Request, grant *auth.Grant) *public
 		heard: time.Now(),
 
 		request: r,
-		grant:   grant,
+		keyed:   grant == byKey,
+		address: gate.Network(r.Remote.Addr()),
 		opened:  time.Now(),
+		grant:   grant,
 	}
 	p.request.Key = ""
 	if r.Keyframes != nil {
@@ -116,7 +122,7 @@ func (p *publication) measure(now time.Time, size int) error {
 	p.bytes += int64(size)
 	p.total += uint64(size)
 	p.frames++
-	if limit := p.desk.maxBitrate.Load(); p.bytes*8 > limit*int64(bitrateSpan/time.Second) {
+	if limit := p.desk.limits.Load().Bitrate; p.bytes*8 > limit*int64(bitrateSpan/time.Second) {
 		return fmt.Errorf("%w: more than %d bits per second", publish.ErrLimit, limit)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/publish"
 )
@@ -30,6 +31,9 @@ var reasons = []struct {
 	{publish.ErrUnknownStream, "unknown_stream"},
 	{publish.ErrBadKey, "bad_key"},
 	{publish.ErrStreamBusy, "stream_busy"},
+	{publish.ErrAddressFull, "too_many_publishers_of_address"},
+	{publish.ErrSubjectFull, "too_many_publishers_of_subject"},
+	{gate.ErrTooOften, "too_many_handshakes"},
 	{publish.ErrTooManyPublishers, "too_many_publishers"},
 	{publish.ErrShutdown, "shutdown"},
 }

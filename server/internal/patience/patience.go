@@ -41,6 +41,16 @@ func Forget(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Await bounds the time that the body of a request may take which the handler does
+// not read: net/http reads it, up to a size, before the first of the answer goes
+// out, and without a bound of its own. A handler that does read it, through Handler
+// or with deadlines of its own, is not bound by this.
+func Await(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout)) // a writer that knows none has none
+	}
+}
+
 // writer has a deadline while it writes, and none in between: a stream of HTTP/2
 // ends with its deadline, written to or not.
 type writer struct {
@@ -98,7 +108,8 @@ func (w *writer) Flush() {
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// body has a deadline while it is read: one that stayed would end the request.
+// body has a deadline until it has been read to its end: one that stayed on would
+// end the request.
 type body struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -113,7 +124,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	_ = b.control.SetReadDeadline(b.until)
 	n, err := b.ReadCloser.Read(p)
-	if err == nil || errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err

@@ -61,6 +61,12 @@ func (t *Trust) Set(headers, protocol Networks) {
 	t.protocol.Store(&protocol)
 }
 
+// Trusts reports whether the address is one of a proxy that is believed, in either
+// way.
+func (t *Trust) Trusts(address netip.Addr) bool {
+	return load(&t.headers).Contain(address) || load(&t.protocol).Contain(address)
+}
+
 func load(p *atomic.Pointer[Networks]) Networks {
 	if n := p.Load(); n != nil {
 		return *n

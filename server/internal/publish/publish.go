@@ -11,6 +11,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"github.com/framewire/framewire/server/internal/media"
@@ -60,9 +61,16 @@ type Desk interface {
 }
 
 // Publication is one publisher on one stream. Start, Write and Close are called
-// from one goroutine; Close last, and exactly once.
+// from one goroutine; Close last, and exactly once. The others may be called from
+// any goroutine.
 type Publication interface {
 	media.Sink
+
+	// Renew has a publication that lives by a token live by another one from now
+	// on. Where that does not allow it, all stays as it was, and the error wraps one
+	// of this package's or of package auth's. One that lives by a stream key needs no
+	// token, and takes none. ctx bounds the wait for a decision.
+	Renew(ctx context.Context, token string) error
 
 	// Close ends the publication. err is nil when the publisher said that it
 	// ends, otherwise what ended it: a connection lost, a fault in its data, or
@@ -96,6 +104,14 @@ var (
 
 	// ErrTooManyPublishers: the server takes no more. Trying later may help.
 	ErrTooManyPublishers = errors.New("the server takes no more publishers now")
+
+	// ErrAddressFull: the publisher's network address has as many as it may. It
+	// wraps ErrTooManyPublishers.
+	ErrAddressFull = fmt.Errorf("%w from this address", ErrTooManyPublishers)
+
+	// ErrSubjectFull: whom the publisher's token names has as many as it may. It
+	// wraps ErrTooManyPublishers.
+	ErrSubjectFull = fmt.Errorf("%w of this token's holder", ErrTooManyPublishers)
 
 	// ErrShutdown: the server is stopping. Trying later may help.
 	ErrShutdown = errors.New("the server is shutting down")

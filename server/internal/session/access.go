@@ -131,12 +131,16 @@ func (v *Viewer) refreshToken(id uint32, token string, now time.Time) {
 	v.send(result)
 }
 
-// renew lives by a new token from now on.
+// renew lives by a new token from now on, with what the session publishes. It is
+// called from the goroutine that receives.
 func (v *Viewer) renew(token string) *wire.Error {
 	v.mu.Lock()
 	stream := v.play.name
 	v.mu.Unlock()
 	grant, err := v.verify(token, stream)
+	if err == nil && v.publisher != nil {
+		err = v.publisher.Renew(token)
+	}
 	if err != nil {
 		v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err)
 		code := wire.PermissionDenied

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/wire"
 )
 
@@ -46,6 +47,8 @@ func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
 	case s.closing != nil:
 		g := s.closing.goodbye(0, 1)
 		return &g
+	case v.peer.Refusal != nil:
+		return &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: v.peer.Refusal.Wait, Message: "Your address connects too often. Please come back a little later."}
 	case limits.Sessions > 0 && len(s.viewers) >= limits.Sessions:
 		return overloaded("The server has as many viewers as it may. Please come back later.")
 	case limits.SessionsPerAddress > 0 && s.crowd.addresses[addressOf(v)] >= limits.SessionsPerAddress:
@@ -98,20 +101,10 @@ func (s *Sessions) dismiss(v *Viewer) {
 	v.subject = ""
 }
 
-// addressOf is where v comes from. An IPv6 host has a network of 64 bits to
-// itself, and counts as one.
+// addressOf is what v counts as, the zero value when its address is not known.
 func addressOf(v *Viewer) netip.Addr {
-	remote, err := netip.ParseAddrPort(v.peer.Address)
-	if err != nil {
-		return netip.Addr{}
-	}
-	a := remote.Addr().Unmap().WithZone("")
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
+	remote, _ := netip.ParseAddrPort(v.peer.Address)
+	return gate.Network(remote.Addr())
 }
 
 // waits notes how many bytes the connection has not taken.

@@ -21,6 +21,10 @@ type Publisher interface {
 	// Fail ends the publication, if there is one, as the client's fault.
 	Fail(reason wire.PublishEndReason, message string)
 
+	// Renew has the publication, if there is one that lives by the token of the
+	// session, live by a new one from now on. After an error nothing has changed.
+	Renew(token string) error
+
 	// MessageBytes is the size of the messages that the client may send, 0 for no
 	// more than other clients.
 	MessageBytes() int

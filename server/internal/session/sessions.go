@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/wire"
 )
 
@@ -71,6 +72,9 @@ type Peer struct {
 	// Play is a stream to start after the handshake, when Hello does not resume
 	// another; or empty.
 	Play string
+	// Refusal has the session begin with its end: its address connects too often.
+	// Whoever refuses counts that. Nil: it may begin.
+	Refusal *gate.Refusal
 }
 
 // Serve runs one session to its end, with conn closed and no goroutine left, and

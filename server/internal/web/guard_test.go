@@ -135,6 +135,17 @@ func TestSlowAndOversizedRequestsAreRefused(t *testing.T) {
 		if _, err := answers.ReadByte(); err == nil || time.Since(began) > 3*time.Minute {
 			t.Errorf("silence between requests was borne for %v: %v", time.Since(began), err)
 		}
+		// A body that does not come, of a request that needs none.
+		for _, path := range []string{"/", "/healthz", "/streams/none.mp4", "/nothing", "/ws"} {
+			c = listener.dial()
+			began = time.Now()
+			if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, c); time.Since(began) > 30*time.Second {
+				t.Errorf("%s: a body was waited for for %v: %v", path, time.Since(began), err)
+			}
+		}
 		// A header without end.
 		c = listener.dial()
 		go func() {

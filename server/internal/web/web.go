@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/patience"
@@ -53,6 +54,9 @@ type Options struct {
 	// Verifier reads tokens, for sessions and for HTTP media. Nil: everybody may
 	// watch everything.
 	Verifier auth.Verifier
+
+	// Gate limits how often an address may open sessions. Nil: as often as it likes.
+	Gate *gate.Gate
 
 	// Refused is told of who was turned away from what ("watch", "origin"). It must
 	// not block. Nil: nobody is told.
@@ -116,6 +120,7 @@ const referrers = "strict-origin-when-cross-origin"
 // ServeHTTP is http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	patience.Forget(w, r)
+	patience.Await(w, r, httpBlocked)
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", referrers)

@@ -7,7 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -40,6 +43,12 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	if !s.admitPage(w, r, play) {
 		return
 	}
+	refusal := s.opts.Gate.Admit("watch", addressOf(r))
+	if refusal != nil && refusal.Curt {
+		w.Header().Set("Retry-After", seconds(refusal.Wait))
+		explain(w, http.StatusTooManyRequests, "There were %v.", refusal)
+		return
+	}
 	hj := &hijacker{ResponseWriter: w, own: connOf(r.Context())}
 	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
 		Subprotocols:       wire.Subprotocols(),
@@ -52,7 +61,7 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(-1) // socket has its own, which a session survives
 	encoding, _ := wire.EncodingOf(strings.ToLower(ws.Subprotocol()))
 	own := &socket{ws: ws, net: hj.conn, gather: hj.own, limit: s.messageBytes}
-	peer := session.Peer{Address: r.RemoteAddr, Encoding: encoding, Play: play, Token: auth.TokenOf(r)}
+	peer := session.Peer{Address: r.RemoteAddr, Encoding: encoding, Play: play, Token: auth.TokenOf(r), Refusal: refusal}
 	var conn session.Conn = own
 	if own.gather != nil {
 		own.gather.Gather()
@@ -63,6 +72,16 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	// Returning lets go of the request and of net/http's buffers and stack, which
 	// are larger than all else that a viewer needs.
 	s.running.Go(func() { s.sessions.Serve(conn, peer) })
+}
+
+func addressOf(r *http.Request) netip.Addr {
+	remote, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return remote.Addr()
+}
+
+// seconds writes a time as Retry-After has it, rounded up.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
 }
 
 func offered() string { return strings.Join(wire.Subprotocols(), " and ") }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/framewire/framewire/server/internal/gate"
 )
 
 const (
@@ -18,9 +20,6 @@ const (
 
 	// maxAddresses bounds what is remembered.
 	maxAddresses = 4096
-
-	// networkBits is the part of an IPv6 address that one customer has as a rule.
-	networkBits = 64
 )
 
 // Brake slows the guessing of keys down. Its zero value is ready for use, by any
@@ -45,7 +44,7 @@ func (d debt) now(now time.Time) float64 {
 func (b *Brake) Wait(from netip.Addr, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	over := b.failed[network(from)].now(now) - (maxFailures - 1)
+	over := b.failed[gate.Network(from)].now(now) - (maxFailures - 1)
 	if over <= 0 {
 		return 0
 	}
@@ -62,7 +61,7 @@ func (b *Brake) Failed(from netip.Addr, now time.Time) {
 	if len(b.failed) >= maxAddresses {
 		b.forget(now)
 	}
-	from = network(from)
+	from = gate.Network(from)
 	b.failed[from] = debt{failures: b.failed[from].now(now) + 1, at: now}
 }
 
@@ -81,14 +80,6 @@ func (b *Brake) forget(now time.Time) {
 	}
 }
 
-func network(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if prefix, err := a.Prefix(networkBits); a.Is6() && err == nil {
-		return prefix.Addr()
-	}
-	return a
-}
-
 // Hold answers a request whose address has to wait, and reports whether it did.
 func (b *Brake) Hold(w http.ResponseWriter, r *http.Request) bool {
 	wait := b.Wait(Remote(r).Addr(), time.Now())
@@ -99,3 +90,18 @@ func (b *Brake) Hold(w http.ResponseWriter, r *http.Request) bool {
 	http.Error(w, "too many wrong stream keys from this address", http.StatusTooManyRequests)
 	return true
 }
+
+// Knock lets a request begin, or answers it: its address has begun too often. A nil
+// gate lets every request begin.
+func Knock(g *gate.Gate, w http.ResponseWriter, r *http.Request) bool {
+	refusal := g.Admit(What, Remote(r).Addr())
+	if refusal == nil {
+		return true
+	}
+	w.Header().Set("Retry-After", seconds(refusal.Wait+time.Second-1))
+	http.Error(w, refusal.Error(), http.StatusTooManyRequests)
+	return false
+}
+
+// What a Gate is told that publishers want.
+const What = "publish"

@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/patience"
 	"github.com/framewire/framewire/server/internal/publish"
 	"github.com/framewire/framewire/server/internal/publish/door"
 )
@@ -20,6 +22,9 @@ const (
 
 	// admitLimit is the time for the desk's decision.
 	admitLimit = 10 * time.Second
+
+	// restLimit is the time for what a publisher sends behind the end of its media.
+	restLimit = 10 * time.Second
 
 	// maxName bounds stream names before the desk judges them.
 	maxName = 256
@@ -48,6 +53,10 @@ type Options struct {
 
 	// Origins are the pages that may publish. Nil: all.
 	Origins door.Origins
+
+	// Gate limits how often an address may begin to publish. Nil: as often as it
+	// likes.
+	Gate *gate.Gate
 
 	// Silence is how long a publisher may send nothing. Default 10 s.
 	Silence time.Duration
@@ -126,7 +135,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "send the media as the body of a PUT or POST", http.StatusMethodNotAllowed)
 		return
 	}
-	if h.brake.Hold(w, r) {
+	if !door.Knock(h.options.Gate, w, r) || h.brake.Hold(w, r) {
 		return
 	}
 	key := door.Key(r)
@@ -152,6 +161,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		door.Refuse(w, err, key != "")
 		return
 	}
+	patience.Await(w, r, restLimit)
 	w.WriteHeader(http.StatusNoContent)
 }
 

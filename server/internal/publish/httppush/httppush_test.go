@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/media"
 	"github.com/framewire/framewire/server/internal/mediatest"
 	"github.com/framewire/framewire/server/internal/publish"
@@ -319,6 +320,20 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 		}
 	}
 	t.Error("30 guesses in a row are not held up")
+}
+
+func TestAddressThatBeginsTooOftenIsTurnedAway(t *testing.T) {
+	address, desk, _ := serve(t, httppush.Options{Gate: gate.New(gate.Options{Limits: gate.Limits{PerSecond: 1, Burst: 2}})})
+	for i := range 30 {
+		status, text, header := send(t, "PUT", "http://"+address+"/publish/cam", key, strings.NewReader(""))
+		if status == http.StatusTooManyRequests {
+			if i < 2 || desk.Count() != i || header.Get("Retry-After") == "" || !strings.Contains(text, "too many connections") {
+				t.Errorf("after %d, with %d let in: %q, %v", i, desk.Count(), text, header)
+			}
+			return
+		}
+	}
+	t.Error("30 requests in a row are taken")
 }
 
 // TestPlaylistsOpenNothing sends playlists in disguise to the converter.

@@ -53,7 +53,7 @@ func (d *Desk) Open(_ context.Context, r publish.Request) (publish.Publication, 
 		}
 	}
 	p := &Publication{
-		Request: r, t: d.t, done: make(chan struct{}), closed: make(chan struct{}), news: make(chan struct{}),
+		Request: r, t: d.t, key: d.key, done: make(chan struct{}), closed: make(chan struct{}), news: make(chan struct{}),
 	}
 	d.opened = append(d.opened, p)
 	close(d.news)
@@ -135,6 +135,7 @@ type Publication struct {
 	Request publish.Request
 
 	t      testing.TB
+	key    string // that renews it
 	done   chan struct{}
 	closed chan struct{}
 
@@ -226,6 +227,14 @@ func (p *Publication) Close(err error) {
 	}
 	p.err = err
 	close(p.closed)
+}
+
+// Renew implements publish.Publication: the key of the desk is as good as a token.
+func (p *Publication) Renew(_ context.Context, token string) error {
+	if token != p.key {
+		return publish.ErrBadKey
+	}
+	return nil
 }
 
 // Done implements publish.Publication.

@@ -137,6 +137,9 @@ func (c *conn) connect(cl *call) error {
 	if err := c.introduce(); err != nil {
 		return err
 	}
+	if c.refusal != nil {
+		return c.reject(cl, c.refusal)
+	}
 	to, err := parseTarget(cl.object.Text("app"), cl.object.Text("tcUrl"), c.opts.App)
 	if err != nil {
 		return c.reject(cl, err)

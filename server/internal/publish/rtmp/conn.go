@@ -85,6 +85,9 @@ type conn struct {
 	in     *chunk.Reader
 	out    *chunk.Writer
 
+	refusal   error  // of its address, for connect to tell; nil: none
+	publishes func() // called when it begins to publish
+
 	connected bool
 	target    target
 	client    string
@@ -111,10 +114,11 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	return &conn{
 		server: s, opts: &s.opts, nc: nc,
-		log:    s.opts.Log.With("remote", nc.RemoteAddr().String()),
-		in:     chunk.NewReader(nc, chunk.Limits{Message: min(s.opts.MaxMessage, chunk.MaxSize), Unfinished: 2 * s.opts.MaxMessage}),
-		out:    chunk.NewWriter(nc),
-		window: ackWindow, budget: controlBurst,
+		log:       s.opts.Log.With("remote", nc.RemoteAddr().String()),
+		in:        chunk.NewReader(nc, chunk.Limits{Message: min(s.opts.MaxMessage, chunk.MaxSize), Unfinished: 2 * s.opts.MaxMessage}),
+		out:       chunk.NewWriter(nc),
+		publishes: func() {},
+		window:    ackWindow, budget: controlBurst,
 		watched: make(chan (<-chan struct{})),
 	}
 }

@@ -103,6 +103,8 @@ func (p *publication) Close(err error) {
 	close(p.closed)
 }
 
+func (p *publication) Renew(context.Context, string) error { return nil }
+
 func (p *publication) Done() <-chan struct{} { return p.done }
 
 func (p *publication) Reason() error {

@@ -28,6 +28,7 @@ func (c *conn) publish(ctx context.Context, cl *call) error {
 	if err != nil {
 		return c.refuse(cl, err)
 	}
+	c.publishes()
 	c.pub, c.pubID = pub, cl.stream
 	c.demux = flv.NewDemuxer(&sink{pub, c})
 	c.demux.LeftOut = func(kind media.Kind, track uint8, codec media.Codec) {

@@ -36,6 +36,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/publish"
 	"github.com/framewire/framewire/server/internal/publish/door"
 )
@@ -66,6 +67,14 @@ type Options struct {
 	// ones are closed at once.
 	MaxConnections int
 
+	// MaxWaiting is how many of MaxConnections may come from one network address
+	// and not publish yet. Default 50: with more, one could keep all others out
+	// without a key.
+	MaxWaiting int
+
+	// Gate limits how often an address may connect. Nil: as often as it likes.
+	Gate *gate.Gate
+
 	Log *slog.Logger
 }
 
@@ -76,6 +85,7 @@ func (o Options) withDefaults() Options {
 	o.Silence = cmp.Or(o.Silence, 10*time.Second)
 	o.MaxMessage = cmp.Or(o.MaxMessage, 8<<20)
 	o.MaxConnections = cmp.Or(o.MaxConnections, 200)
+	o.MaxWaiting = cmp.Or(o.MaxWaiting, 50)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -87,6 +97,7 @@ type Server struct {
 	desk  publish.Desk
 	opts  Options
 	brake door.Brake
+	lobby lobby
 }
 
 // New returns a server that takes publishers to the desk.
@@ -144,13 +155,31 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 // ServeConn serves one connection until it ends or ctx is done, and closes it.
-// It returns what ended it, which wraps an error of package publish: nil when the
-// publisher said that it ends, or left without having published.
+// It returns what ended it, which wraps an error of package publish or gate: nil
+// when the publisher said that it ends, or left without having published.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn) error {
+	from := addressOf(nc).Addr()
+	refusal := s.opts.Gate.Admit(door.What, from)
+	if refusal != nil && refusal.Curt {
+		_ = nc.Close()
+		return refusal
+	}
+	leave, ok := s.lobby.enter(from, s.opts.MaxWaiting)
+	if !ok {
+		s.opts.Log.Debug("RTMP connection refused: too many of this address do not publish", "remote", nc.RemoteAddr().String())
+		_ = nc.Close()
+		return fmt.Errorf("%w: more than %d connections that do not publish", publish.ErrLimit, s.opts.MaxWaiting)
+	}
+	defer leave()
 	c := newConn(s, nc)
+	c.publishes = leave
+	if refusal != nil {
+		c.refusal = refusal
+	}
 	err := c.serve(ctx)
 	switch {
 	case err == nil, c.logged:
+	case refusal != nil: // told where the gate is
 	case errors.Is(err, publish.ErrDisconnected):
 		c.log.Debug("RTMP connection lost before publishing", "reason", err)
 	default:

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/framewire/framewire/server/internal/media"
+	"github.com/framewire/framewire/server/internal/patience"
 	"github.com/framewire/framewire/server/internal/publish"
 	"github.com/framewire/framewire/server/internal/publish/door"
 )
@@ -46,6 +48,7 @@ type Handler struct {
 	conn    *net.UDPConn
 	mux     *ice.UDPMuxDefault
 	brake   door.Brake
+	patient http.Handler // serve, with its patience bounded
 
 	mu       sync.Mutex
 	sessions map[string]*session // by ID; guarded by mu; nil for one in the making
@@ -60,7 +63,9 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{options: o, engine: engine, conn: conn, mux: mux, sessions: make(map[string]*session)}, nil
+	h := &Handler{options: o, engine: engine, conn: conn, mux: mux, sessions: make(map[string]*session)}
+	h.patient = patience.Handler(http.HandlerFunc(h.serve), o.Patience)
+	return h, nil
 }
 
 // UDPAddr is the address that media come to.
@@ -87,8 +92,11 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP implements http.Handler. It sets deadlines on the connection: see
+// patience.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.patient.ServeHTTP(w, r) }
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	if !cors.Admit(w, r, h.options.Origins) {
 		return
 	}
@@ -155,6 +163,10 @@ func readBody(w http.ResponseWriter, r *http.Request, contentType string) ([]byt
 		http.Error(w, fmt.Sprintf("the body is longer than %d bytes", maxOffer), http.StatusRequestEntityTooLarge)
 		return nil, false
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		http.Error(w, "the body did not come in time", http.StatusRequestTimeout)
+		return nil, false
+	}
 	if err != nil {
 		http.Error(w, "the body could not be read", http.StatusBadRequest)
 		return nil, false
@@ -164,7 +176,7 @@ func readBody(w http.ResponseWriter, r *http.Request, contentType string) ([]byt
 
 // post opens a session.
 func (h *Handler) post(w http.ResponseWriter, r *http.Request, stream string) {
-	if h.brake.Hold(w, r) {
+	if !door.Knock(h.options.Gate, w, r) || h.brake.Hold(w, r) {
 		return
 	}
 	body, ok := readBody(w, r, typeOffer)

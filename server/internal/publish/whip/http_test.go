@@ -1,13 +1,18 @@
 package whip_test
 
 import (
+	"bufio"
 	"encoding/base64"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/publish/door"
 	"github.com/framewire/framewire/server/internal/publish/publishtest"
 	"github.com/framewire/framewire/server/internal/publish/whip"
@@ -190,4 +195,61 @@ func TestCrossOrigin(t *testing.T) {
 			t.Errorf("%s: headers %v", c.name, response.Header)
 		}
 	}
+}
+
+// slowly sends the beginning of a request and returns the answer, once the server
+// has given up.
+func slowly(t *testing.T, url, request string) *http.Response {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(answerLimit)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+func TestBodyThatDoesNotComeIsNotWaitedFor(t *testing.T) {
+	url, _ := serve(t, whip.Options{Patience: 200 * time.Millisecond})
+	created, _ := post(t, url+"/whip/cam", offerOf(t), nil)
+	session, err := created.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, head := range map[string]string{
+		"offer":      "POST /whip/other HTTP/1.1\r\nContent-Type: application/sdp",
+		"candidates": "PATCH " + session.Path + " HTTP/1.1\r\nContent-Type: application/trickle-ice-sdpfrag\r\nIf-Match: *",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := slowly(t, url, head+"\r\nHost: a\r\nAuthorization: Bearer "+key+"\r\nContent-Length: 2000\r\n\r\nv=0\r\n")
+			if r.StatusCode != http.StatusRequestTimeout {
+				t.Errorf("answered with %s", r.Status)
+			}
+		})
+	}
+}
+
+func TestAddressThatOffersTooOftenIsTurnedAway(t *testing.T) {
+	url, _ := serve(t, whip.Options{Gate: gate.New(gate.Options{Limits: gate.Limits{PerSecond: 1, Burst: 2}})})
+	for i := range 30 {
+		r, body := post(t, url+"/whip/unknown", offerOf(t), nil)
+		if r.StatusCode == http.StatusTooManyRequests {
+			if i < 2 || r.Header.Get("Retry-After") == "" || !strings.Contains(body, "too many connections") {
+				t.Errorf("after %d: %q, %v", i, body, r.Header)
+			}
+			return
+		}
+	}
+	t.Error("30 offers in a row are taken")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/publish"
 	"github.com/framewire/framewire/server/internal/publish/door"
 	"github.com/framewire/framewire/server/internal/publish/whip/jitter"
@@ -24,6 +25,10 @@ const (
 	defaultHandshake = 15 * time.Second
 
 	defaultSilence = 10 * time.Second
+
+	// defaultPatience is that of the rest of the server's HTTP: enough for a
+	// request of one packet or two on any network that media could come over.
+	defaultPatience = 15 * time.Second
 
 	// disconnectedAfter and failedAfter are how long nothing at all comes before
 	// the connection is in doubt, and how long after that it is given up.
@@ -72,6 +77,13 @@ type Options struct {
 	// Origins are the pages that may publish. Nil: all.
 	Origins door.Origins
 
+	// Gate limits how often an address may offer. Nil: as often as it likes.
+	Gate *gate.Gate
+
+	// Patience is how long the body of a request may take, and how long an answer
+	// may go untaken. Default 15 s.
+	Patience time.Duration
+
 	// Log, default none.
 	Log *slog.Logger
 }
@@ -88,6 +100,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Silence == 0 {
 		o.Silence = defaultSilence
+	}
+	if o.Patience == 0 {
+		o.Patience = defaultPatience
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -59,8 +59,9 @@ func (p *strictPublication) Close(error) {
 	}
 	p.closed = true
 }
-func (p *strictPublication) Done() <-chan struct{} { return p.done }
-func (p *strictPublication) Reason() error         { return nil }
+func (p *strictPublication) Renew(context.Context, string) error { return nil }
+func (p *strictPublication) Done() <-chan struct{}               { return p.done }
+func (p *strictPublication) Reason() error                       { return nil }
 
 // FuzzPublisher reads a script of client messages, each behind its length in one
 // byte, as a session would.

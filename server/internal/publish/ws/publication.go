@@ -18,6 +18,7 @@ import (
 type publication struct {
 	id     uint32
 	stream string
+	keyed  bool // began with a key of its own, not with the session's token
 	pub    publish.Publication
 	stop   chan struct{} // closed when it ends
 	flow   flow
@@ -36,7 +37,7 @@ type track struct {
 }
 
 func newPublication(m wire.PublishStart, pub publish.Publication, ackInterval time.Duration) *publication {
-	return &publication{id: m.ID, stream: m.Stream, pub: pub, stop: make(chan struct{}), flow: newFlow(ackInterval)}
+	return &publication{id: m.ID, stream: m.Stream, keyed: m.Key != "", pub: pub, stop: make(chan struct{}), flow: newFlow(ackInterval)}
 }
 
 // codecs by the part of their RFC 6381 string before the first dot.

@@ -78,6 +78,31 @@ func (p *Publisher) with(do func(c *publication) error) {
 	}
 }
 
+// Renew has the publication live by a new token of the session. One that began with
+// a key of its own takes the token where that allows it, and otherwise goes on by
+// what it has.
+func (p *Publisher) Renew(token string) error {
+	p.mu.Lock()
+	c := p.current
+	p.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	// The lock is not held meanwhile. Whoever ends the publication need not wait,
+	// and none other begins: this is the goroutine that would begin it.
+	ctx, cancel := context.WithTimeout(context.Background(), p.server.opts.OpenTimeout)
+	defer cancel()
+	err := c.pub.Renew(ctx, token)
+	switch {
+	case err == nil, c.keyed:
+		return nil
+	case c.pub.Reason() != nil:
+		return nil // it has ended meanwhile, which the client is told
+	default:
+		return fmt.Errorf("the publication cannot live by it: %w", err)
+	}
+}
+
 // Fail ends the publication, if there is one, as the client's fault.
 func (p *Publisher) Fail(reason wire.PublishEndReason, message string) {
 	p.end(func(c *publication) (wire.PublishEnded, error) {
