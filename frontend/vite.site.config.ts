@@ -4,7 +4,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
-import { defineConfig, type Plugin, type ProxyOptions } from "vite";
+import { createLogger, defineConfig, type Logger, type Plugin, type ProxyOptions } from "vite";
 
 const at = (path: string) => join(import.meta.dirname, path);
 
@@ -29,13 +29,14 @@ const proxied = [
 function routes(): Plugin {
   return {
     name: "framewire-routes",
+    apply: "serve",
+    resolveId: (id) => (id === "/player.js" ? at("player/src/bundle.ts") : undefined),
     configureServer({ middlewares }) {
       middlewares.use((request, _response, next) => {
         const page = /^\/(watch|embed)\//.exec(request.url ?? "")?.[1];
         if (page) request.url = `/${page}.html`;
         const alone = /^\/(studio|admin)(?:[/?]|$)/.exec(request.url ?? "")?.[1];
         if (alone) request.url = `/${alone}.html`;
-        if (request.url?.startsWith("/player.js")) request.url = `/@fs${at("player/src/bundle.ts")}`;
         next();
       });
     },
@@ -120,9 +121,23 @@ function removeOldAssets(): Plugin {
   };
 }
 
+/** Vite's own log, without a stack for each page that is left while it plays. */
+function quietLogger(): Logger {
+  const logger = createLogger();
+  return {
+    ...logger,
+    error(message, options) {
+      const code = (options?.error as NodeJS.ErrnoException | undefined)?.code ?? "";
+      if (/ws proxy/.test(message) && /EPIPE|ECONNRESET/.test(code)) return;
+      logger.error(message, options);
+    },
+  };
+}
+
 export default defineConfig({
   root: at("site"),
   appType: "mpa",
+  customLogger: quietLogger(),
   publicDir: false,
   plugins: [routes(), playerScript(), bootScript(), removeOldAssets()],
   resolve: { preserveSymlinks: true, conditions: ["source", "module", "browser", "development|production"] },
@@ -139,6 +154,8 @@ export default defineConfig({
       output: { codeSplitting: { groups: [{ name: "shared", test: /site\/lib\// }] } },
     },
   },
+  // All of them before the first page asks: what is found later reloads the page.
+  optimizeDeps: { entries: [at("site/*.html"), at("player/src/bundle.ts")] },
   // One module that loads nothing else: what the page has loaded is of no use there.
   worker: { format: "es" },
   server: {

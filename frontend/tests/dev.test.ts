@@ -1,0 +1,46 @@
+// `make dev`: the pages as they are edited, over a server that runs.
+
+import { utimes } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { createServer, type ViteDevServer } from "vite";
+import { afterAll, beforeAll, describe } from "vitest";
+import { root, serve, startBrowser, stopAll } from "../stage/programs.js";
+import { Player } from "./harness/player.ts";
+import { brokenConnection, holds, type Stage } from "./harness/stage.ts";
+import { until } from "./harness/until.ts";
+
+let pages: ViteDevServer;
+let browser: Browser;
+const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
+
+beforeAll(async () => {
+  const { address } = await serve(["--source", "demo=demo:"]);
+  process.env.FRAMEWIRE_SERVER = `http://${address}`;
+  pages = await createServer({
+    configFile: join(root, "frontend", "vite.site.config.ts"),
+    logLevel: "warn",
+    server: { port: 0, host: "127.0.0.1" },
+  });
+  await pages.listen();
+  browser = await startBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await pages?.close();
+  await stopAll();
+});
+
+describe("the pages while they are edited", () => {
+  it("play from the server, and are loaded anew after a change", async (stage) => {
+    stage.allow(brokenConnection); // the page that is left breaks its own
+    const page = await stage.open(new URL("/watch/demo", pages.resolvedUrls?.local[0]).href);
+    await new Player(page).plays();
+    await page.evaluate(() => Object.assign(window, { before: true }));
+
+    const now = new Date();
+    await utimes(join(root, "frontend", "site", "pages", "watch", "main.ts"), now, now);
+    await until("another page", () => page.evaluate(() => !("before" in window)).catch(() => false));
+    await new Player(page).plays();
+  });
+});
