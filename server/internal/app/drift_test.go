@@ -105,7 +105,7 @@ func (driftES) slack() time.Duration { return 32*time.Millisecond + time.Millise
 // fragment when it came: whoever plays it can follow, and nothing grows with the hours.
 func TestClocksThatDriftForHours(t *testing.T) {
 	const (
-		hours        = 3
+		hours        = 2
 		pictureEvery = 400 * time.Millisecond
 		soundEvery   = 128 * time.Millisecond
 	)

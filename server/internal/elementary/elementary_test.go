@@ -3,6 +3,7 @@ package elementary_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,6 +266,56 @@ func TestProgramStartsWithAllTracksOrWithoutTheLate(t *testing.T) {
 			}
 			if sound != 300 {
 				t.Errorf("%s: %d frames of sound", c.name, sound)
+			}
+		})
+	}
+}
+
+// Pictures do not wait long for sound that is announced and does not come; what comes
+// late after all is announced then.
+func TestPicturesDoNotWaitForSound(t *testing.T) {
+	const frame = 40 * time.Millisecond
+	for _, c := range []struct {
+		name   string
+		sound  time.Duration // when it comes
+		first  time.Duration // when pictures do, at the latest
+		starts []int         // tracks of each Start
+	}{
+		{"never", time.Hour, time.Second, []int{1}},
+		{"as late as it may be", 700 * time.Millisecond, time.Second, []int{2}},
+		{"too late", 2 * time.Second, time.Second, []int{1, 2}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			out := &sink{}
+			p := elementary.NewProgram(out)
+			video, audio := newStream(t, media.H264, 90000), newStream(t, media.AAC, 90000)
+			p.Add(video)
+			p.Add(audio)
+			began := time.Now()
+			for i := range int64(100) {
+				data := start(slice)
+				if i == 0 {
+					data = start(sps, pps, idr)
+				}
+				if err := p.Push(video, elementary.Packet{Data: data, DTS: i * 3600, PTS: i * 3600}); err != nil {
+					t.Fatal(err)
+				}
+				if time.Since(began) >= c.sound {
+					if err := p.Push(audio, elementary.Packet{Data: adts(10), PTS: i * 3600}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if time.Since(began) > c.first && len(out.starts) == 0 {
+					t.Fatalf("%s: no picture after %v", c.name, time.Since(began))
+				}
+				time.Sleep(frame)
+			}
+			var starts []int
+			for _, tracks := range out.starts {
+				starts = append(starts, len(tracks))
+			}
+			if !slices.Equal(starts, c.starts) {
+				t.Errorf("%s: starts with %v tracks, want %v", c.name, starts, c.starts)
 			}
 		})
 	}

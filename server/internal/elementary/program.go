@@ -15,6 +15,11 @@ const (
 	// opens a new epoch.
 	startWait = 2500 * time.Millisecond
 
+	// soundWait is the same for sound alone, while there are pictures: its parameters
+	// come with its first frame. ffmpeg gathers up to 350 ms of sound for a packet of
+	// MPEG-TS. Some programs announce sound and have none.
+	soundWait = 800 * time.Millisecond
+
 	// maxHeld bounds the samples held back, whatever their times say.
 	maxHeld = 1000
 )
@@ -89,7 +94,7 @@ func (p *Program) Push(s *Stream, packet Packet) error {
 	if p.live || len(p.held) == 0 {
 		return nil
 	}
-	if p.complete() || now.Sub(p.first) > startWait || len(p.held) >= maxHeld {
+	if p.complete() || now.Sub(p.first) > p.wait() || len(p.held) >= maxHeld {
 		return p.start()
 	}
 	return nil
@@ -118,6 +123,24 @@ func (p *Program) complete() bool {
 		}
 	}
 	return true
+}
+
+// wait is how long to wait for the parameters that are missing.
+func (p *Program) wait() time.Duration {
+	picture := false
+	for _, s := range p.streams {
+		_, known := s.Track()
+		if s.codec.Kind() == media.Video {
+			if !known {
+				return startWait
+			}
+			picture = true
+		}
+	}
+	if !picture || len(p.streams) < p.expect {
+		return startWait
+	}
+	return soundWait
 }
 
 func (p *Program) announce() error {

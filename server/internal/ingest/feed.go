@@ -67,6 +67,7 @@ type Run struct {
 	timeline timeline
 	tracks   []*track // of the present epoch
 	epoch    *media.Epoch
+	next     []*track // announced, of the epoch that the next keyframe opens; or nil
 
 	gathering bool
 	gathered  []media.Sample
@@ -84,17 +85,28 @@ type track struct {
 }
 
 // Start implements media.Sink. It opens an epoch, unless the tracks are those of
-// the present one.
+// the present one. Where only the sound is another, pictures go on, and their next
+// keyframe opens it.
 func (r *Run) Start(tracks []media.Track) error {
 	next, err := adopt(tracks)
 	if err != nil {
 		return err
 	}
-	if r.epoch != nil && slices.EqualFunc(r.tracks, next, func(a, b *track) bool {
-		return a.source == b.source && a.Track.Equal(&b.Track)
-	}) {
+	if r.epoch != nil && same(r.tracks, next) {
+		r.next = nil
 		return nil
 	}
+	if r.defers(next) {
+		r.next = next
+		_ = r.feed.stream.RequestKeyframe() // where one cannot be asked for, it comes in time
+		return nil
+	}
+	return r.turn(next)
+}
+
+// turn leaves the present epoch for that of next.
+func (r *Run) turn(next []*track) error {
+	r.next = nil
 	if err := r.flush(); err != nil {
 		return err
 	}
@@ -171,7 +183,11 @@ func (r *Run) begin(tracks []*track) error {
 
 // Write implements media.Sink.
 func (r *Run) Write(s media.Sample) error {
-	if r.track(s.TrackID) == nil {
+	announced := r.tracks
+	if r.next != nil {
+		announced = r.next
+	}
+	if find(announced, s.TrackID) == nil {
 		return fmt.Errorf("%w: of track %d, which was not announced", ErrSample, s.TrackID)
 	}
 	if len(s.Data) > maxSample {
@@ -183,19 +199,15 @@ func (r *Run) Write(s media.Sample) error {
 	if s.CapturedAt.IsZero() {
 		s.CapturedAt = time.Now()
 	}
+	if r.next != nil {
+		if ok, err := r.deferred(&s); !ok || err != nil {
+			return err
+		}
+	}
 	if !r.gathering {
 		return r.place(s)
 	}
 	return r.gather(s)
-}
-
-func (r *Run) track(source uint32) *track {
-	for _, t := range r.tracks {
-		if t.source == source {
-			return t
-		}
-	}
-	return nil
 }
 
 // gather holds samples back until every track has one, or it took too long.
@@ -262,7 +274,7 @@ func (r *Run) release() error {
 
 // place puts a sample on the timeline and publishes what is complete.
 func (r *Run) place(s media.Sample) error {
-	t := r.track(s.TrackID)
+	t := find(r.tracks, s.TrackID)
 	if t.waits && !s.Keyframe {
 		return nil
 	}

@@ -1,0 +1,50 @@
+package ingest
+
+import (
+	"slices"
+
+	"github.com/framewire/framewire/server/internal/media"
+)
+
+// same reports whether two sets of tracks are one, also in how the source calls them.
+func same(a, b []*track) bool {
+	return slices.EqualFunc(a, b, func(a, b *track) bool {
+		return a.source == b.source && a.Track.Equal(&b.Track)
+	})
+}
+
+// defers reports whether the epoch of next can wait for a keyframe: pictures flow, and
+// stay as they are. An epoch begins with a keyframe, so that opening one at once for
+// sound that comes, goes or changes would stop the picture until there is one.
+func (r *Run) defers(next []*track) bool {
+	if r.epoch == nil || r.gathering {
+		return false
+	}
+	pictures := func(tracks []*track) []*track {
+		return slices.DeleteFunc(slices.Clone(tracks), func(t *track) bool { return t.Kind() != media.Video })
+	}
+	now := pictures(r.tracks)
+	return len(now) > 0 && same(now, pictures(next)) && !slices.ContainsFunc(now, func(t *track) bool { return t.waits })
+}
+
+// deferred takes a sample while the tracks of an epoch wait for a keyframe, which
+// begins it. It reports whether the sample has a place: that of a track still to come
+// has none.
+func (r *Run) deferred(s *media.Sample) (bool, error) {
+	to := find(r.next, s.TrackID)
+	if to.Kind() == media.Video && s.Keyframe {
+		return true, r.turn(r.next)
+	}
+	from := find(r.tracks, s.TrackID)
+	return from != nil && from.Track.Equal(&to.Track), nil
+}
+
+// find returns the track to which a source gives the ID, or nil.
+func find(tracks []*track, source uint32) *track {
+	for _, t := range tracks {
+		if t.source == source {
+			return t
+		}
+	}
+	return nil
+}
