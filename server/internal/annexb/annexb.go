@@ -4,6 +4,7 @@
 package annexb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,6 +67,16 @@ func afterStartCode(data []byte, from int) int {
 func AppendUnit(dst, nal []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(nal)))
 	return append(dst, nal...)
+}
+
+// AppendNew appends nal to units unless they hold the same bytes.
+func AppendNew(units [][]byte, nal []byte) [][]byte {
+	for _, known := range units {
+		if bytes.Equal(known, nal) {
+			return units
+		}
+	}
+	return append(units, nal)
 }
 
 // AppendStream appends nal behind a 4-byte start code.

@@ -4,7 +4,6 @@
 package h264
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/framewire/framewire/server/internal/annexb"
@@ -43,7 +42,7 @@ func (s *SPS) CodecString() string {
 // DisplaySize is the picture's size with its sample aspect ratio applied to the
 // width.
 func (s *SPS) DisplaySize() (width, height int) {
-	return max(1, (s.Width*s.SARWidth+s.SARHeight/2)/s.SARHeight), s.Height
+	return s.Display(s.Width), s.Height
 }
 
 // NewTrack describes a stream by its parameter sets. ID and Timescale are left
@@ -120,10 +119,10 @@ func (a *AccessUnit) add(nal []byte, point *bool) {
 	case 0, TypeDelimiter, TypeFiller, TypeEndOfSequence, TypeEndOfStream, TypeSPSExtension:
 		return
 	case TypeSPS:
-		a.SPS = appendNew(a.SPS, nal)
+		a.SPS = annexb.AppendNew(a.SPS, nal)
 		return
 	case TypePPS:
-		a.PPS = appendNew(a.PPS, nal)
+		a.PPS = annexb.AppendNew(a.PPS, nal)
 		return
 	case TypeIDR:
 		a.IDR = true
@@ -133,16 +132,6 @@ func (a *AccessUnit) add(nal []byte, point *bool) {
 		a.RecoveryPoint = a.RecoveryPoint || *point && isIntra(nal)
 	}
 	a.Data = annexb.AppendUnit(a.Data, nal)
-}
-
-// appendNew appends a parameter set unless the list holds the same bytes.
-func appendNew(list [][]byte, nal []byte) [][]byte {
-	for _, known := range list {
-		if bytes.Equal(known, nal) {
-			return list
-		}
-	}
-	return append(list, nal)
 }
 
 // IsKeyframe reports whether decoding can start at a sample with 4-byte lengths.

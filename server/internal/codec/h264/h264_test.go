@@ -11,6 +11,7 @@ import (
 
 	"github.com/framewire/framewire/server/internal/annexb"
 	"github.com/framewire/framewire/server/internal/codec/h264"
+	"github.com/framewire/framewire/server/internal/codec/vui"
 	"github.com/framewire/framewire/server/internal/mediatest"
 )
 
@@ -45,23 +46,23 @@ func TestSPSOfEncodedStreams(t *testing.T) {
 	}{
 		{
 			"high with B-frames", "320x180", "-pix_fmt yuv420p -bf 2",
-			h264.SPS{Width: 320, Height: 180, ChromaFormat: 1, BitDepth: 8, SARWidth: 1, SARHeight: 1, FrameRate: 25, Reorder: 2}, "avc1.64000c", 320,
+			h264.SPS{Width: 320, Height: 180, ChromaFormat: 1, BitDepth: 8, Look: vui.Look{SARWidth: 1, SARHeight: 1}, FrameRate: 25, Reorder: 2}, "avc1.64000c", 320,
 		},
 		{
 			"baseline", "162x92", "-pix_fmt yuv420p -profile:v baseline",
-			h264.SPS{Width: 162, Height: 92, ChromaFormat: 1, BitDepth: 8, SARWidth: 1, SARHeight: 1, FrameRate: 25, Reorder: 0}, "avc1.42c00b", 162,
+			h264.SPS{Width: 162, Height: 92, ChromaFormat: 1, BitDepth: 8, Look: vui.Look{SARWidth: 1, SARHeight: 1}, FrameRate: 25, Reorder: 0}, "avc1.42c00b", 162,
 		},
 		{
 			"interlaced with wide pixels", "720x576", "-pix_fmt yuv420p -flags +ilme+ildct -bf 0 -vf setsar=16/11",
-			h264.SPS{Width: 720, Height: 576, ChromaFormat: 1, BitDepth: 8, SARWidth: 16, SARHeight: 11, FrameRate: 25, Reorder: 0, Interlaced: true}, "avc1.64001e", 1047,
+			h264.SPS{Width: 720, Height: 576, ChromaFormat: 1, BitDepth: 8, Look: vui.Look{SARWidth: 16, SARHeight: 11}, FrameRate: 25, Reorder: 0, Interlaced: true}, "avc1.64001e", 1047,
 		},
 		{
 			"4:4:4 with 10 bits", "320x182", "-pix_fmt yuv444p10 -bf 0",
-			h264.SPS{Width: 320, Height: 182, ChromaFormat: 3, BitDepth: 10, SARWidth: 1, SARHeight: 1, FrameRate: 25, Reorder: 0}, "avc1.f4000c", 320,
+			h264.SPS{Width: 320, Height: 182, ChromaFormat: 3, BitDepth: 10, Look: vui.Look{SARWidth: 1, SARHeight: 1}, FrameRate: 25, Reorder: 0}, "avc1.f4000c", 320,
 		},
 		{
 			"4:2:2 with HRD", "322x180", "-pix_fmt yuv422p -bf 0 -nal-hrd cbr -b:v 200k -maxrate 200k -bufsize 200k",
-			h264.SPS{Width: 322, Height: 180, ChromaFormat: 2, BitDepth: 8, SARWidth: 1, SARHeight: 1, FrameRate: 25, Reorder: 0}, "avc1.7a000d", 322,
+			h264.SPS{Width: 322, Height: 180, ChromaFormat: 2, BitDepth: 8, Look: vui.Look{SARWidth: 1, SARHeight: 1}, FrameRate: 25, Reorder: 0}, "avc1.7a000d", 322,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/framewire/framewire/server/internal/annexb"
 	"github.com/framewire/framewire/server/internal/codec/bits"
+	"github.com/framewire/framewire/server/internal/codec/vui"
 )
 
 // Bounds of ITU-T H.264 7.4.2.1 and A.3.1. A value beyond them is a broken or
@@ -22,34 +23,25 @@ const (
 
 // SPS is what a sequence parameter set says of the pictures.
 type SPS struct {
+	vui.Look
 	Profile, Constraints, Level uint8 // profile_idc, the flags behind it, level_idc
 	ID                          uint8
 
-	ChromaFormat        uint8 // chroma_format_idc: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4
-	BitDepth            uint8 // of luma
-	ChromaBitDepth      uint8
-	Width, Height       int // in samples, cropping applied
-	SARWidth, SARHeight int // sample aspect ratio; 1:1 when not told
-	Interlaced          bool
-	RefFrames           uint8 // max_num_ref_frames
+	ChromaFormat   uint8 // chroma_format_idc: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4
+	BitDepth       uint8 // of luma
+	ChromaBitDepth uint8
+	Width, Height  int // in samples, cropping applied
+	Interlaced     bool
+	RefFrames      uint8 // max_num_ref_frames
 
 	// FrameRate is in frames a second, 0 when not coded.
 	FrameRate float64
-
-	// Colour is present when the stream describes it.
-	Colour *Colour
 
 	// Reorder is the number of frames that may precede another in decoding and
 	// follow it in output: -1 when the stream does not bound it.
 	Reorder int
 
 	marks marks
-}
-
-// Colour holds the code points of ITU-T H.273.
-type Colour struct {
-	Primaries, Transfer, Matrix uint8
-	FullRange                   bool
 }
 
 // marks are bit positions in the unescaped unit that the VUI rewrite needs.
@@ -74,7 +66,7 @@ func ParseSPS(nal []byte) (*SPS, error) {
 func parseSPS(rbsp []byte) (*SPS, error) {
 	r := bits.NewReader(rbsp)
 	r.Skip(8)
-	s := &SPS{ChromaFormat: 1, BitDepth: 8, ChromaBitDepth: 8, SARWidth: 1, SARHeight: 1, Reorder: -1}
+	s := &SPS{ChromaFormat: 1, BitDepth: 8, ChromaBitDepth: 8, Look: vui.Plain(), Reorder: -1}
 	s.Profile, s.Constraints, s.Level = uint8(r.Int(8)), uint8(r.Int(8)), uint8(r.Int(8))
 	id := r.UE()
 	if id > maxSPSID {

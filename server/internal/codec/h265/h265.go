@@ -4,7 +4,6 @@
 package h265
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/framewire/framewire/server/internal/annexb"
@@ -117,27 +116,17 @@ func (a *AccessUnit) add(nal []byte) {
 	case TypeDelimiter, TypeFiller, TypeEndOfSequence, TypeEndOfStream:
 		return
 	case TypeVPS:
-		a.VPS = appendNew(a.VPS, nal)
+		a.VPS = annexb.AppendNew(a.VPS, nal)
 		return
 	case TypeSPS:
-		a.SPS = appendNew(a.SPS, nal)
+		a.SPS = annexb.AppendNew(a.SPS, nal)
 		return
 	case TypePPS:
-		a.PPS = appendNew(a.PPS, nal)
+		a.PPS = annexb.AppendNew(a.PPS, nal)
 		return
 	}
 	a.IRAP = a.IRAP || IsIRAP(nal)
 	a.Data = annexb.AppendUnit(a.Data, nal)
-}
-
-// appendNew appends a parameter set unless the list holds the same bytes.
-func appendNew(list [][]byte, nal []byte) [][]byte {
-	for _, known := range list {
-		if bytes.Equal(known, nal) {
-			return list
-		}
-	}
-	return append(list, nal)
 }
 
 // IsKeyframe reports whether decoding can start at a sample with 4-byte lengths.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/framewire/framewire/server/internal/annexb"
 	"github.com/framewire/framewire/server/internal/codec/bits"
+	"github.com/framewire/framewire/server/internal/codec/vui"
 )
 
 // Bounds of ITU-T H.265 7.4.3.2.1 and A.4.1.
@@ -33,27 +34,18 @@ type Profile struct {
 // SPS is what a sequence parameter set says of the pictures.
 type SPS struct {
 	Profile
-	ID                  uint8
-	SubLayers           uint8 // sps_max_sub_layers_minus1 + 1
-	TemporalNesting     bool
-	ChromaFormat        uint8 // chroma_format_idc: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4
-	BitDepth            uint8 // of luma
-	ChromaBitDepth      uint8
-	Width, Height       int // in samples, conformance window applied
-	SARWidth, SARHeight int // sample aspect ratio; 1:1 when not told
-	Reorder             int // sps_max_num_reorder_pics of the highest sub-layer
+	vui.Look
+	ID              uint8
+	SubLayers       uint8 // sps_max_sub_layers_minus1 + 1
+	TemporalNesting bool
+	ChromaFormat    uint8 // chroma_format_idc: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4
+	BitDepth        uint8 // of luma
+	ChromaBitDepth  uint8
+	Width, Height   int // in samples, conformance window applied
+	Reorder         int // sps_max_num_reorder_pics of the highest sub-layer
 
 	// FrameRate is in frames a second, 0 when not coded.
 	FrameRate float64
-
-	// Colour is present when the stream describes it.
-	Colour *Colour
-}
-
-// Colour holds the code points of ITU-T H.273.
-type Colour struct {
-	Primaries, Transfer, Matrix uint8
-	FullRange                   bool
 }
 
 // CodecString returns the string of ISO/IEC 14496-15 annex E.3, such as
@@ -86,7 +78,7 @@ func (p *Profile) CodecString() string {
 // DisplaySize is the picture's size with its sample aspect ratio applied to the
 // width.
 func (s *SPS) DisplaySize() (width, height int) {
-	return max(1, (s.Width*s.SARWidth+s.SARHeight/2)/s.SARHeight), s.Height
+	return s.Display(s.Width), s.Height
 }
 
 // ParseSPS parses a sequence parameter set NAL unit, header included, without
@@ -95,7 +87,7 @@ func ParseSPS(nal []byte) (*SPS, error) {
 	if Type(nal) != TypeSPS {
 		return nil, fmt.Errorf("H.265 SPS: NAL unit of type %d", Type(nal))
 	}
-	s := &SPS{SARWidth: 1, SARHeight: 1}
+	s := &SPS{Look: vui.Plain()}
 	if err := s.parse(bits.NewReader(annexb.Unescape(nal))); err != nil {
 		return nil, fmt.Errorf("H.265 SPS: %w", err)
 	}
