@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +25,7 @@ import (
 	"github.com/framewire/framewire/server/internal/app"
 	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/config"
+	"github.com/framewire/framewire/server/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,32 +40,14 @@ type server struct {
 	file string
 	url  string
 	addr string
-	log  *lines
+	log  *logtest.Text
 	http *http.Client
-}
-
-// lines is a log that can be searched while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // start runs a server with the configuration, on a free port of loopback.
 func start(t testing.TB, yaml string) *server {
 	t.Helper()
-	s := &server{t: t, file: filepath.Join(t.TempDir(), "framewire.yaml"), log: &lines{}, http: &http.Client{Transport: &http.Transport{}}}
+	s := &server{t: t, file: filepath.Join(t.TempDir(), "framewire.yaml"), log: &logtest.Text{}, http: &http.Client{Transport: &http.Transport{}}}
 	s.write(yaml)
 	read := func() (config.Config, error) {
 		c, err := config.Load(s.file)
@@ -74,7 +55,7 @@ func start(t testing.TB, yaml string) *server {
 			return c, err
 		}
 		c.Listen = "127.0.0.1:0"
-		c.Publish.RTMP, c.Publish.WebRTC = cmp.Or(c.Publish.RTMP, config.Off), config.Off
+		c.Publish.RTMP, c.Publish.WebRTC = cmp.Or(c.Publish.RTMP, config.Off), cmp.Or(c.Publish.WebRTC, config.Off)
 		return c, c.Finish()
 	}
 	c, err := read()

@@ -63,7 +63,23 @@ func openRTMP(t *testing.T, s *server, c *clip, stream string) crafted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &rtmpPublisher{t: t, conn: conn, out: chunk.NewWriter(conn), clip: c}
+	p := askRTMP(t, conn, stream)
+	p.clip = c
+	p.message(flv.TagScript, 1, 0, p.encode("@setDataFrame", "onMetaData",
+		amf0.Object{{Name: "videocodecid", Value: 7}, {Name: "audiocodecid", Value: 10}}))
+	p.reading.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+	return p
+}
+
+// askRTMP asks to publish, with the key behind the name. What the server says to
+// that is not read.
+func askRTMP(t *testing.T, conn net.Conn, stream string) *rtmpPublisher {
+	t.Helper()
+	p := &rtmpPublisher{t: t, conn: conn, out: chunk.NewWriter(conn)}
+	t.Cleanup(func() {
+		_ = conn.Close()
+		p.reading.Wait()
+	})
 	const handshake = 1536
 	p.raw(append([]byte{3}, make([]byte, handshake)...))
 	if _, err := io.ReadFull(conn, make([]byte, 1+2*handshake)); err != nil {
@@ -73,13 +89,6 @@ func openRTMP(t *testing.T, s *server, c *clip, stream string) crafted {
 	p.call(0, "connect", 1, amf0.Object{{Name: "app", Value: "live"}, {Name: "tcUrl", Value: "rtmp://h/live"}})
 	p.call(0, "createStream", 2, nil)
 	p.call(1, "publish", 3, nil, stream, "live")
-	p.message(flv.TagScript, 1, 0, p.encode("@setDataFrame", "onMetaData",
-		amf0.Object{{Name: "videocodecid", Value: 7}, {Name: "audiocodecid", Value: 10}}))
-	p.reading.Go(func() { _, _ = io.Copy(io.Discard, conn) })
-	t.Cleanup(func() {
-		_ = conn.Close()
-		p.reading.Wait()
-	})
 	return p
 }
 

@@ -119,6 +119,10 @@ func (s *server) apply(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	useFiles, err := s.nextFiles(&before.TLS, &c.TLS)
+	if err != nil {
+		return err
+	}
 	if err := s.useTokens(&c.Auth); err != nil {
 		return err
 	}
@@ -126,6 +130,7 @@ func (s *server) apply(c *config.Config) error {
 	if err := s.useProxies(c); err != nil {
 		return err
 	}
+	useFiles()
 	s.config.Store(c)
 	s.publishing.desk.SetRules(rules(c, s.opts.Config.Listen))
 	s.publishing.desk.SetLimits(publisherLimits(&c.Publish))

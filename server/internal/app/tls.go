@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/framewire/framewire/server/internal/certs"
+	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/web"
 )
 
@@ -28,6 +29,7 @@ type certificates interface {
 // secure is HTTPS as it was configured.
 type secure struct {
 	certs    certificates // nil: HTTP
+	files    *certs.Files // nil, or the same as certs
 	acme     *certs.ACME  // nil, or the same as certs
 	redirect net.Listener // nil: none
 	port     string       // of HTTPS
@@ -55,8 +57,11 @@ func (s *server) openTLS(addr net.Addr) error {
 		s.log.Info("redirects listening", "addr", listener.Addr().String())
 	}
 	if len(c.ACME.Domains) == 0 {
-		s.secure.certs, err = certs.Load(c.Cert, c.Key, s.log)
-		return err
+		if s.secure.files, err = certs.Load(c.Cert, c.Key, s.log); err != nil {
+			return err
+		}
+		s.secure.certs = s.secure.files
+		return nil
 	}
 	s.secure.acme, err = certs.NewACME(certs.ACMEOptions{
 		Domains: c.ACME.Domains, Email: c.ACME.Email, Directory: c.ACME.Directory, Roots: c.ACME.Roots, Storage: c.ACME.Storage,
@@ -64,6 +69,23 @@ func (s *server) openTLS(addr net.Addr) error {
 	}, s.log)
 	s.secure.certs = s.secure.acme
 	return err
+}
+
+// nextFiles reads the certificate that after names in place of before's. It returns
+// what puts it in force.
+func (s *server) nextFiles(before, after *config.TLS) (use func(), err error) {
+	files := s.secure.files
+	switch {
+	case files == nil || after.Cert == "":
+		return func() {}, nil // takes a restart, if anything
+	case before.Cert == after.Cert && before.Key == after.Key:
+		return files.Refresh, nil
+	}
+	next, err := certs.Load(after.Cert, after.Key, s.log)
+	if err != nil {
+		return nil, fmt.Errorf("%w: tls: %w", config.ErrInvalid, err)
+	}
+	return func() { files.Adopt(next) }, nil
 }
 
 func portOf(addr net.Addr) int {

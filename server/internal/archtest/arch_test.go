@@ -78,6 +78,7 @@ var layers = map[string][]string{
 
 	"server/internal/badnet":    {},
 	"server/internal/mediatest": {},
+	"server/internal/logtest":   {},
 	"server/internal/archtest":  {},
 }
 

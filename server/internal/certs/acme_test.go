@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -23,27 +22,11 @@ import (
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
+
+	"github.com/framewire/framewire/server/internal/logtest"
 )
 
 const patience = 60 * time.Second
-
-// lines is a log that can be searched while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // authority is an ACME server, Pebble, that looks for answers at the given ports
 // of this machine.
@@ -149,7 +132,7 @@ func obtain(t *testing.T, o ACMEOptions, secure, plain net.Listener, made *autho
 	serve(t, plain, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now().HTTPChallenge(http.NotFoundHandler()).ServeHTTP(w, r)
 	}))
-	run := func(log *lines) *x509.Certificate {
+	run := func(log *logtest.Text) *x509.Certificate {
 		a, err := NewACME(o, slog.New(slog.NewTextHandler(log, nil)))
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +163,7 @@ func obtain(t *testing.T, o ACMEOptions, secure, plain net.Listener, made *autho
 			}
 		}
 	}
-	var first, second lines
+	var first, second logtest.Text
 	got := run(&first)
 	if !strings.Contains(first.String(), "certificate obtained") {
 		t.Errorf("the log does not tell of it:\n%s", &first)
@@ -194,7 +177,7 @@ func obtain(t *testing.T, o ACMEOptions, secure, plain net.Listener, made *autho
 func TestFailureToGetACertificateIsToldAndEndsWithTheServer(t *testing.T) {
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	defer refusing.Close()
-	var log lines
+	var log logtest.Text
 	a, err := NewACME(ACMEOptions{
 		Domains: []string{"localhost"}, Directory: refusing.URL, Storage: t.TempDir(), Host: "127.0.0.1", TLSPort: port(listen(t)),
 	}, slog.New(slog.NewTextHandler(&log, nil)))

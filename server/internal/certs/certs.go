@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -24,14 +25,14 @@ const warnBefore = 14 * 24 * time.Hour
 // Files is a certificate and key in PEM form on disk. Its methods may be called
 // from any goroutine.
 type Files struct {
-	certificate, key string
-	log              *slog.Logger
+	log *slog.Logger
 
 	current atomic.Pointer[tls.Certificate]
 
-	// Owned by Watch.
-	seen   [2]stamp
-	warned time.Time
+	mu     sync.Mutex
+	paths  [2]string // of certificate and key; guarded by mu
+	seen   [2]stamp  // as they were read; guarded by mu
+	warned time.Time // guarded by mu
 }
 
 // stamp tells a file that was written again.
@@ -42,16 +43,28 @@ type stamp struct {
 
 // Load reads both files.
 func Load(certificate, key string, log *slog.Logger) (*Files, error) {
-	f := &Files{certificate: certificate, key: key, log: log}
-	f.seen = f.look()
-	if err := f.read(); err != nil {
+	f := &Files{paths: [2]string{certificate, key}, log: log}
+	f.seen = look(f.paths)
+	c, err := read(f.paths)
+	if err != nil {
 		return nil, err
 	}
+	f.current.Store(c)
 	return f, nil
 }
 
-func (f *Files) look() (seen [2]stamp) {
-	for i, path := range []string{f.certificate, f.key} {
+// Adopt takes the certificate and the files of another, which is not to be used any
+// more. Connections that are open keep the one that they have.
+func (f *Files) Adopt(o *Files) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.paths, f.seen, f.warned = o.paths, o.seen, time.Time{}
+	f.current.Store(o.current.Load())
+	f.log.Info("certificate exchanged", "file", f.paths[0], "names", f.current.Load().Leaf.DNSNames, "until", f.current.Load().Leaf.NotAfter)
+}
+
+func look(paths [2]string) (seen [2]stamp) {
+	for i, path := range paths {
 		if info, err := os.Stat(path); err == nil {
 			seen[i] = stamp{info.ModTime(), info.Size()}
 		}
@@ -59,16 +72,15 @@ func (f *Files) look() (seen [2]stamp) {
 	return seen
 }
 
-func (f *Files) read() error {
-	c, err := tls.LoadX509KeyPair(f.certificate, f.key)
+func read(paths [2]string) (*tls.Certificate, error) {
+	c, err := tls.LoadX509KeyPair(paths[0], paths[1])
 	if err != nil {
-		return fmt.Errorf("read the certificate %s with the key %s: %w", f.certificate, f.key, err)
+		return nil, fmt.Errorf("read the certificate %s with the key %s: %w", paths[0], paths[1], err)
 	}
 	if c.Leaf == nil {
-		return errors.New("the certificate has no leaf")
+		return nil, errors.New("the certificate has no leaf")
 	}
-	f.current.Store(&c)
-	return nil
+	return &c, nil
 }
 
 // TLS returns a configuration that offers the newest certificate.
@@ -91,29 +103,36 @@ func (f *Files) Watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			f.refresh()
+			f.Refresh()
 		}
 	}
 }
 
-func (f *Files) refresh() {
-	seen := f.look()
+// Refresh looks at the files now, as Watch does now and then.
+func (f *Files) Refresh() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := look(f.paths)
 	if seen == f.seen {
 		return
 	}
-	if err := f.read(); err != nil {
+	c, err := read(f.paths)
+	if err != nil {
 		f.log.Warn("the renewed certificate cannot be read; the one before serves on", "error", err)
 		return
 	}
 	f.seen = seen
-	f.log.Info("certificate renewed", "names", f.current.Load().Leaf.DNSNames, "until", f.current.Load().Leaf.NotAfter)
+	f.current.Store(c)
+	f.log.Info("certificate renewed", "names", c.Leaf.DNSNames, "until", c.Leaf.NotAfter)
 }
 
 func (f *Files) warn(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	left := f.current.Load().Leaf.NotAfter.Sub(now)
 	if left > warnBefore || now.Sub(f.warned) < 24*time.Hour {
 		return
 	}
 	f.warned = now
-	f.log.Warn("the certificate expires soon", "file", f.certificate, "left", left.Round(time.Hour))
+	f.log.Warn("the certificate expires soon", "file", f.paths[0], "left", left.Round(time.Hour))
 }

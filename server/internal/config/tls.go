@@ -41,9 +41,11 @@ type ACME struct {
 // Enabled reports whether HTTPS is served.
 func (t *TLS) Enabled() bool { return t.Cert != "" || len(t.ACME.Domains) > 0 }
 
+// equal reports whether o needs no restart where t is in force: other files can be
+// read, but there have to be files already.
 func (t *TLS) equal(o *TLS) bool {
 	a, b := &t.ACME, &o.ACME
-	return t.Cert == o.Cert && t.Key == o.Key && t.Redirect == o.Redirect && slices.Equal(a.Domains, b.Domains) &&
+	return (t.Cert == "") == (o.Cert == "") && t.Redirect == o.Redirect && slices.Equal(a.Domains, b.Domains) &&
 		a.Email == b.Email && a.Directory == b.Directory && a.Roots == b.Roots && a.Storage == b.Storage
 }
 

@@ -116,7 +116,7 @@ func (c *Config) Static(other *Config) []string {
 	differs("listen", c.Listen != other.Listen)
 	differs("window", c.Window != other.Window)
 	differs("max_stream_bytes", c.MaxStreamBytes != other.MaxStreamBytes)
-	differs("tls", !c.TLS.equal(&other.TLS))
+	differs("tls (but for other files in place of cert and key)", !c.TLS.equal(&other.TLS))
 	differs("metrics", c.Metrics != other.Metrics)
 	differs("log", c.Log != other.Log)
 	a, b := c.Limits.static(), other.Limits.static()

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -12,30 +11,13 @@ import (
 	"testing/fstest"
 
 	"github.com/framewire/framewire/server/client"
+	"github.com/framewire/framewire/server/internal/logtest"
 	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/web"
 )
 
-// notes is a log that can be read while it is written.
-type notes struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (n *notes) Write(p []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.Write(p)
-}
-
-func (n *notes) count(text string) int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return strings.Count(n.text.String(), text)
-}
-
 func TestRefusedOriginsAreLoggedOnceAndCountedEachTime(t *testing.T) {
-	var log notes
+	var log logtest.Text
 	var mu sync.Mutex
 	counted := 0
 	s := serve(t, web.Options{
@@ -62,8 +44,8 @@ func TestRefusedOriginsAreLoggedOnceAndCountedEachTime(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if counted != 6 || log.count("https://a.example") != 1 || log.count("https://b.example") != 1 {
-		t.Errorf("counted %d, logged %d and %d times", counted, log.count("https://a.example"), log.count("https://b.example"))
+	if counted != 6 || log.Count("https://a.example") != 1 || log.Count("https://b.example") != 1 {
+		t.Errorf("counted %d, logged %d and %d times", counted, log.Count("https://a.example"), log.Count("https://b.example"))
 	}
 }
 

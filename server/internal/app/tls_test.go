@@ -1,0 +1,88 @@
+package app_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// certificate writes a certificate of that name and its key, and returns the
+// configuration that names them.
+func certificate(t *testing.T, name string) string {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(60 * 24 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	files := map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "PRIVATE KEY", Bytes: key}}
+	for file, block := range files {
+		if err := os.WriteFile(filepath.Join(folder, file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fmt.Sprintf("tls: {cert: %q, key: %q}\n", filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+}
+
+// certified is the name that the server shows.
+func (s *server) certified() string {
+	s.t.Helper()
+	c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true}) // it is looked at, not trusted
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	return c.ConnectionState().PeerCertificates[0].DNSNames[0]
+}
+
+func TestAnotherCertificateTakesNoRestart(t *testing.T) {
+	s := start(t, certificate(t, "one.example"))
+	if got := s.certified(); got != "one.example" {
+		t.Fatalf("the server shows %s", got)
+	}
+	reads := 0
+	reload := func(yaml, says string) {
+		t.Helper()
+		s.write(yaml)
+		reads++
+		s.wait("it was read", func() bool { return s.log.Count("was read again")+s.log.Count("is refused;") == reads })
+		if says != "" && s.log.Count(says) == 0 {
+			t.Errorf("the log does not say %q", says)
+		}
+	}
+	two := certificate(t, "two.example")
+	reload(two, "certificate exchanged")
+	if got := s.certified(); got != "two.example" {
+		t.Errorf("after the change it shows %s", got)
+	}
+	if s.log.Count("restart to change") != 0 {
+		t.Error("a restart is asked for")
+	}
+	reload("tls: {cert: /none/cert.pem, key: /none/key.pem}\n", "/none/cert.pem")
+	if got := s.certified(); got != "two.example" {
+		t.Errorf("after a mistake it shows %s", got)
+	}
+	reload(two, "")
+	reload("streams: {demo: {source: 'demo:'}}\n", "restart to change")
+	if got := s.certified(); got != "two.example" {
+		t.Errorf("without certificate in the configuration, and before a restart, it shows %s", got)
+	}
+}
