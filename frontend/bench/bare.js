@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { root } from "../stage/programs.js";
 
 /**
- * Opens a page with the probe in it, and nothing else that browsers at home do
- * not have: where Playwright opens a page, it stops each worker of it until it
- * has looked at it, which takes longer than starting the worker.
+ * Opens a page with the probe in it, in a profile of its own, and with nothing
+ * else that browsers at home do not have: where Playwright opens a page, it stops
+ * each worker of it until it has looked at it, which takes longer than starting
+ * the worker.
  */
 export async function openBare(browser, url, { width = 1280, height = 720 } = {}) {
   const session = await browser.newBrowserCDPSession();
@@ -23,6 +24,8 @@ export async function openBare(browser, url, { width = 1280, height = 720 } = {}
   await call("Page.addScriptToEvaluateOnNewDocument", { source });
   await call("Page.navigate", { url });
   return {
+    /** Goes on to another page, whose frames are then the ones noted. */
+    goto: (url) => call("Page.navigate", { url }),
     /** Runs a function in the page. Resolves with what it returns. */
     async evaluate(f) {
       const expression = `(${f})()`;

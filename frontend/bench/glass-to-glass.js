@@ -4,7 +4,9 @@
 //   node bench/glass-to-glass.js [--case av,video,...] [--seconds 60] [--runs 5] [--joins 20] [--ways exec,rtmp,...] [--json FILE] [--check]
 //
 // With --check it fails when a figure is over its bound.
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { loadavg } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
@@ -100,26 +102,61 @@ async function repeated(name, browser, address, settings) {
 /** The first frame is looked for this often, and for this long. */
 const looking = { every: 100, most: 100 };
 
-/** From navigation to the first presented frame, at any moment of the GOP. */
-async function firstFrames(browser, address) {
+/** The time from navigation to the first presented frame, or infinity. */
+async function firstFrame(page) {
+  for (let look = 0; look < looking.most; look++) {
+    await sleep(looking.every);
+    const first = await page.evaluate(() => window.benchFrames?.[0]?.presented);
+    if (first !== undefined) return first;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** First frames of visits at any moment of the GOP; visit resolves with one. */
+async function firstFrames(name, visit) {
   const times = [];
   for (let i = 0; i <= Number(options.joins); i++) {
     await sleep(Math.random() * 2000);
-    const page = await openBare(browser, embedOf(address, options.query));
-    let first;
-    for (let look = 0; first === undefined && look < looking.most; look++) {
-      await sleep(looking.every);
-      first = await page.evaluate(() => window.benchFrames?.[0]?.presented);
-    }
-    await page.close();
+    const time = await visit();
     // The first load of a browser is not a viewer's usual one.
-    if (i > 0) times.push(first ?? Number.POSITIVE_INFINITY);
+    if (i > 0) times.push(time);
   }
   times.sort((a, b) => a - b);
   const figures = { median: times[Math.floor(times.length / 2)], worst: times.at(-1), times };
   console.log(
-    `${"first frame".padEnd(22)} median ${ms(figures.median)}  worst ${ms(figures.worst)} ms  of ${times.length}`,
+    `${`first frame, ${name}`.padEnd(34)} median ${ms(figures.median)}  worst ${ms(figures.worst)} ms  of ${times.length}`,
   );
+  return figures;
+}
+
+/** Visits by browsers that have never seen the server. */
+const newcomers = (browser, url) => async () => {
+  const page = await openBare(browser, url);
+  const time = await firstFrame(page);
+  await page.close();
+  return time;
+};
+
+/** Visits by one browser that was on another page of the server before. */
+async function returning(browser, address) {
+  const page = await openBare(browser, `http://${address}/`);
+  const figures = await firstFrames("seen before", async () => {
+    await page.goto(`http://${address}/healthz`);
+    await sleep(looking.every);
+    await page.goto(embedOf(address, options.query));
+    return firstFrame(page);
+  });
+  await page.close();
+  return figures;
+}
+
+/** A page with a <video> of the stream's endless file, and no player. */
+async function bareTag(browser, address) {
+  const html = `<!doctype html><video autoplay muted crossorigin src="http://${address}/streams/clock.mp4"></video>`;
+  const server = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(html));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const figures = await firstFrames("bare <video>", newcomers(browser, `http://127.0.0.1:${server.address().port}/`));
+  server.close();
   return figures;
 }
 
@@ -188,9 +225,12 @@ const cases = {
   },
   async first(browser) {
     const server = await startServer();
-    const figures = await firstFrames(browser, server.address);
+    const { address } = server;
+    const figures = await firstFrames("never seen", newcomers(browser, embedOf(address, options.query)));
+    const again = await returning(browser, address);
+    const bare = await bareTag(browser, address);
     await server.stop();
-    return figures;
+    return { ...figures, again, bare };
   },
   async jitter(browser) {
     const server = await startServer();
