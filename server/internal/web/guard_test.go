@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -85,21 +87,27 @@ func (p *pipes) dial() net.Conn {
 	return client
 }
 
+// inMemory serves connections that stay in memory until the end of the test.
+func inMemory(t *testing.T, serve func(*http.Server, net.Listener) error) *pipes {
+	streams := hub.New(hub.Options{})
+	s := web.New(web.Options{Hub: streams})
+	server := s.HTTPServer()
+	listener := &pipes{accept: make(chan net.Conn), close: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- serve(server, listener) }()
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), s.Drain(context.Background(), wire.ShuttingDown, 0)); err != nil {
+			t.Error(err)
+		}
+		streams.Close()
+		<-done
+	})
+	return listener
+}
+
 func TestSlowAndOversizedRequestsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		streams := hub.New(hub.Options{})
-		s := web.New(web.Options{Hub: streams})
-		server := s.HTTPServer()
-		listener := &pipes{accept: make(chan net.Conn), close: make(chan struct{})}
-		done := make(chan error, 1)
-		go func() { done <- server.Serve(listener) }()
-		defer func() {
-			if err := errors.Join(server.Close(), s.Drain(t.Context(), wire.ShuttingDown, 0)); err != nil {
-				t.Error(err)
-			}
-			streams.Close()
-			<-done
-		}()
+		listener := inMemory(t, (*http.Server).Serve)
 
 		// A byte a second, for ever.
 		c := listener.dial()
@@ -163,4 +171,58 @@ func TestSlowAndOversizedRequestsAreRefused(t *testing.T) {
 		_ = c.Close()
 		time.Sleep(time.Second) // net/http lets the answer arrive before it closes
 	})
+}
+
+func TestSlowHandshakesAndFramesAreCutOff(t *testing.T) {
+	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" // and empty settings
+	frame := func(kind, flags byte, size byte) string { return string([]byte{0, 0, size, kind, flags, 0, 0, 0, 1}) }
+	secure := func(s *http.Server, l net.Listener) error {
+		s.TLSConfig = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }}
+		return s.ServeTLS(l, "", "")
+	}
+	for name, c := range map[string]struct {
+		serve    func(*http.Server, net.Listener) error
+		at, drip string // what is sent at once, and then a byte every two seconds
+		within   time.Duration
+	}{
+		"silence in place of TLS":  {secure, "", "", 15 * time.Second},
+		"a slow hello of TLS":      {secure, "\x16\x03\x01\x02\x00\x01", strings.Repeat("\x00", 500), 15 * time.Second},
+		"a slow preface of HTTP/2": {(*http.Server).Serve, preface[:5], preface[5:], 15 * time.Second},
+		"HTTP/2 without settings":  {(*http.Server).Serve, preface[:24], preface[24:], 15 * time.Second},
+		"silence in HTTP/2":        {(*http.Server).Serve, preface, "", time.Minute},
+		"a slow frame of headers":  {(*http.Server).Serve, preface + frame(1, 4, 200), strings.Repeat("\x82", 200), time.Minute},
+		"headers without their end": {
+			(*http.Server).Serve, preface + frame(1, 0, 1) + "\x82", strings.Repeat(frame(9, 0, 0), 20), time.Minute,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn := inMemory(t, c.serve).dial()
+				defer conn.Close()
+				began, closed := time.Now(), make(chan struct{})
+				go func() {
+					defer close(closed)
+					_, _ = io.Copy(io.Discard, conn)
+				}()
+				var sending sync.WaitGroup
+				sending.Go(func() {
+					if _, err := io.WriteString(conn, c.at); err != nil {
+						return
+					}
+					for i := range len(c.drip) {
+						time.Sleep(2 * time.Second)
+						if _, err := io.WriteString(conn, c.drip[i:i+1]); err != nil {
+							return
+						}
+					}
+				})
+				<-closed
+				if took := time.Since(began); took < time.Second || took > c.within {
+					t.Errorf("it was borne for %v, want a while and no more than %v", took, c.within)
+				}
+				_ = conn.Close()
+				sending.Wait()
+			})
+		})
+	}
 }
