@@ -18,9 +18,10 @@ type Cursor struct {
 // lane is one track's part of a Cursor.
 type lane struct {
 	plan   plan
+	part   int // of the plan
 	cursor *fileCursor
-	number uint64 // of the sample after next
-	next   sampleRef
+	number uint64    // of the sample after next
+	next   sampleRef // with its time in the movie
 	ok     bool
 	err    error
 }
@@ -47,20 +48,39 @@ func (f *File) Samples(trackIDs ...uint32) *Cursor {
 func (c *Cursor) Rewind() {
 	for i := range c.lanes {
 		l := &c.lanes[i]
-		*l = lane{plan: l.plan, cursor: newFileCursor(c.file, l.plan.track)}
-		for l.advance(); l.ok && l.number <= l.plan.first; {
-			l.advance()
-		}
+		*l = lane{plan: l.plan}
+		l.enter(c.file)
+		l.advance(c.file)
+	}
+}
+
+// enter goes to the beginning of the part.
+func (l *lane) enter(f *File) {
+	p := &l.plan.parts[l.part]
+	l.cursor, l.number = p.cursor(f), p.at
+	for ok := true; ok && l.err == nil && l.number < p.first; l.number++ {
+		_, ok, l.err = l.cursor.next()
 	}
 }
 
 // advance fills next.
-func (l *lane) advance() {
-	if l.ok = false; l.err != nil || l.number >= l.plan.stop {
-		return
+func (l *lane) advance(f *File) {
+	for l.ok = false; l.err == nil; l.enter(f) {
+		p := &l.plan.parts[l.part]
+		if l.number < p.stop {
+			l.next, l.ok, l.err = l.cursor.next()
+			l.next.dts += p.shift
+			if l.number == p.lasting {
+				l.next.duration = max(l.next.duration, l.next.duration+p.longer) // unless that wraps
+			}
+			l.number++
+			return
+		}
+		if l.part+1 == len(l.plan.parts) {
+			return
+		}
+		l.part++
 	}
-	l.next, l.ok, l.err = l.cursor.next()
-	l.number++
 }
 
 // Next reads the sample that is due next by decode time. Data is the caller's.
@@ -77,7 +97,7 @@ func (c *Cursor) Next() (media.Sample, error) {
 			continue
 		}
 		const nanoseconds = 1_000_000_000
-		at := media.Rescale(l.next.dts+l.plan.track.edited.shift, l.plan.track.Timescale, nanoseconds)
+		at := media.Rescale(l.next.dts, l.plan.track.Timescale, nanoseconds)
 		if due == nil || at < dueAt {
 			due, dueAt = l, at
 		}
@@ -86,7 +106,7 @@ func (c *Cursor) Next() (media.Sample, error) {
 		return media.Sample{}, io.EOF
 	}
 	ref := due.next
-	due.advance()
+	due.advance(c.file)
 	data, err := c.file.read(&ref)
 	if err != nil {
 		return media.Sample{}, err
@@ -94,7 +114,7 @@ func (c *Cursor) Next() (media.Sample, error) {
 	return ref.sample(data)
 }
 
-// sample makes a media.Sample of a reference and its data.
+// sample makes a media.Sample of a reference and its data, with the reference's time.
 func (r *sampleRef) sample(data []byte) (media.Sample, error) {
 	t := r.track
 	switch t.Codec {
@@ -112,7 +132,7 @@ func (r *sampleRef) sample(data []byte) (media.Sample, error) {
 		}
 	}
 	return media.Sample{
-		TrackID: t.ID, DTS: r.dts + t.edited.shift, Offset: r.offset, Duration: r.duration,
+		TrackID: t.ID, DTS: r.dts, Offset: r.offset, Duration: r.duration,
 		Keyframe: r.sync || t.Kind() == media.Audio, Data: data,
 	}, nil
 }

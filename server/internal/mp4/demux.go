@@ -327,6 +327,7 @@ func (d *demuxer) deliver(r *sampleRef, data []byte) error {
 	if err != nil {
 		return err
 	}
+	s.DTS += t.parts[0].shift
 	s.CapturedAt = time.Now()
 	if d.started {
 		return d.sink.Write(s)

@@ -1,21 +1,30 @@
 package mp4
 
 import (
+	"errors"
+	"fmt"
 	"math"
 
 	"github.com/framewire/framewire/server/internal/media"
 )
 
-// audioPreroll is how much sound before an edit's start is kept for the decoder
-// to settle: 80 ms, what Opus asks for (RFC 7845 4.6); AAC wants one frame.
-const audioPrerollMillis = 80
+// maxParts bounds the parts of a track that are played one behind the other: each
+// costs a walk over the sample tables.
+const maxParts = 64
 
-// edited is an edit list, boiled down to what a player of whole files makes of
-// it: where in the media the movie begins and ends, and where it is put.
+// normalRate is 1 as media_rate has it.
+const normalRate = 1 << 16
+
+// ErrEdits reports a track whose edit list asks for more than playing parts of it
+// one behind the other. A program that decodes can follow it.
+var ErrEdits = errors.New("edit list cannot be followed without decoding")
+
+// edited is a part of a track that its edit list has the movie show: from where to
+// where in the media, and where it is put.
 type edited struct {
 	shift int64 // added to media times
 	start int64 // first media time shown
-	end   int64 // media time at which the movie ends
+	end   int64 // media time at which the part ends
 }
 
 func (t *track) parseEdits(b *box) error {
@@ -42,49 +51,61 @@ func (t *track) parseEdits(b *box) error {
 			if version > 0 {
 				mediaTime = mediaTime<<32 | int64(f.u32())
 			}
-			f.skip(4) // media_rate
+			rate := int32(f.u32())
 			if duration > maxTime || mediaTime > maxTime || mediaTime < -1 {
 				return child.fail("duration %d at media time %d is out of range", duration, mediaTime)
 			}
-			t.edits = append(t.edits, edit{int64(duration), mediaTime})
+			t.edits = append(t.edits, edit{int64(duration), mediaTime, rate})
 		}
 	}
 	return nil
 }
 
-// applyEdits reduces the edit list to its leading empty edits and the first that
-// is not: a delay and a trim, which is what encoders and cameras write. Later
-// edits, which only editing programs write, are not followed; what is played
-// then ends with the first.
-func (t *track) applyEdits(movieTimescale uint32, fragmented bool) edited {
-	e := edited{end: math.MaxInt64}
-	var delay int64
+// applyEdits turns the edit list into the parts of the track that are played, one at
+// least, in order. An edit that goes on where the one before ends is none of its own.
+// In a fragmented movie the list covers the samples of moov alone: of what it says
+// the delay and the beginning are taken.
+func (t *track) applyEdits(movieTimescale uint32, fragmented bool) ([]edited, error) {
+	whole := []edited{{end: math.MaxInt64}}
+	var parts []edited
+	var odd error
+	slack := media.Rescale(1, movieTimescale, t.Timescale) + 1 // of rounding
+	edits, passed := 0, int64(0)                               // media edits, and time of the movie
 	for _, one := range t.edits {
+		at := media.Rescale(passed, movieTimescale, t.Timescale)
 		length := media.Rescale(one.duration, movieTimescale, t.Timescale)
-		if length > maxTime {
-			return edited{end: math.MaxInt64}
+		if passed += one.duration; passed > maxTime || at > maxTime || length > maxTime {
+			return whole, nil
 		}
 		if one.mediaTime < 0 {
-			if delay += length; delay > maxTime {
-				return edited{end: math.MaxInt64}
-			}
+			whole[0].shift = at + length
 			continue
 		}
-		e.start = one.mediaTime
-		if length > 0 && !fragmented { // in fragments it covers the samples of moov alone
-			e.end = one.mediaTime + length
+		if edits++; one.rate != normalRate {
+			odd = fmt.Errorf("%w: a part is played at %g times the speed", ErrEdits, float64(one.rate)/normalRate)
 		}
-		break
+		e := edited{shift: at - one.mediaTime, start: one.mediaTime, end: math.MaxInt64}
+		if fragmented || length == 0 { // to the end of the media
+			parts = append(parts, e)
+			break
+		}
+		e.end = one.mediaTime + length
+		if n := len(parts); n > 0 && near(parts[n-1].end, e.start, slack) && near(parts[n-1].shift, e.shift, slack) {
+			parts[n-1].end = e.end
+			continue
+		}
+		if parts = append(parts, e); len(parts) > maxParts {
+			return whole, fmt.Errorf("%w: more than %d parts", ErrEdits, maxParts)
+		}
 	}
-	e.shift = delay - e.start
-	return e
+	switch {
+	case len(parts) == 0:
+		return whole, nil
+	case edits > 1 && odd != nil: // of one alone it is left out, as by other players
+		return parts, odd
+	default:
+		return parts, nil
+	}
 }
 
-// from is the media time at or before which reading must begin for the movie's
-// first moment to be right.
-func (t *track) from() int64 {
-	if t.Kind() == media.Audio {
-		return t.edited.start - int64(t.Timescale)*audioPrerollMillis/1000
-	}
-	return t.edited.start
-}
+func near(a, b, slack int64) bool { return a-b <= slack && b-a <= slack }

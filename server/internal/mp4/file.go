@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
@@ -44,13 +43,6 @@ type File struct {
 type span struct {
 	offset, size int64
 	header       int
-}
-
-// plan is which samples of a track are played.
-type plan struct {
-	track       *track
-	first, stop uint64 // sample numbers from 0; stop is the first not played
-	end         int64  // presentation time, after edits, at which the last ends
 }
 
 // Open reads the structure of the file. Tracks that cannot be played are no
@@ -201,47 +193,6 @@ func noEOF(err error) error {
 	return err
 }
 
-// plan looks through all samples of a track once, without their data.
-func (f *File) plan(t *track) (plan, error) {
-	p := plan{track: t, end: math.MinInt64}
-	c := newFileCursor(f, t)
-	var ticks, frames, number uint64
-	from, started := t.from(), false
-	for ; ; number++ {
-		r, ok, err := c.next()
-		if err != nil {
-			return p, err
-		}
-		if !ok {
-			break
-		}
-		if r.place > f.size || int64(r.size) > f.size-r.place {
-			f.truncated = true
-			break
-		}
-		if r.size > maxSample {
-			return p, &FormatError{Path: "sample", Offset: r.place, Err: fmt.Errorf("%d bytes exceed %d", r.size, maxSample)}
-		}
-		if r.sync && (!started || r.pts() <= from) {
-			p.first, started = number, true
-		}
-		if started && r.pts() < t.edited.end {
-			p.stop = number + 1
-			p.end = max(p.end, min(r.pts()+int64(r.duration), t.edited.end)+t.edited.shift)
-		}
-		ticks += uint64(r.duration)
-		frames++
-	}
-	if p.stop <= p.first {
-		t.err = errors.New("no samples from a keyframe on")
-		return p, nil
-	}
-	if t.Kind() == media.Video && ticks > 0 {
-		t.FrameRate = float64(frames) * float64(t.Timescale) / float64(ticks)
-	}
-	return p, nil
-}
-
 // resolve takes the decoder configuration from the first keyframe.
 func (f *File) resolve(p plan) error {
 	c := newFileCursor(f, p.track)
@@ -250,7 +201,7 @@ func (f *File) resolve(p plan) error {
 		if err != nil || !ok {
 			return err
 		}
-		if number < p.first {
+		if number < p.parts[0].first {
 			continue
 		}
 		data, err := f.read(&r)

@@ -38,6 +38,8 @@ func seedFiles(f *testing.F) {
 		f.Add(file)
 	}
 	f.Add(progressiveSeed())
+	f.Add(progressiveSeed(40, 2304, 1<<16, 100, math.MaxUint32, 1<<16, 40, 1152, 1<<16, 40, 0, 1<<16))
+	f.Add(progressiveSeed(40, 2304, 1<<16, 40, 0, 1<<15))
 }
 
 // container makes a box of boxes.
@@ -54,8 +56,13 @@ func words(name string, values ...uint32) []byte {
 	return rawBox(name, payload...)
 }
 
-// progressiveSeed is a file of three MP3 samples with every table there is.
-func progressiveSeed() []byte {
+// progressiveSeed is a file of three MP3 samples with every table there is. Each three
+// fields are an edit; there are some where none are given.
+func progressiveSeed(edits ...uint32) []byte {
+	if len(edits) == 0 {
+		edits = []uint32{100, math.MaxUint32, 1 << 16, 1000, 1152, 1 << 16}
+	}
+	edits = append([]uint32{0, uint32(len(edits) / 3)}, edits...)
 	entry := rawBox(".mp3", append(make([]byte, 16), 0, 1, 0, 16, 0, 0, 0, 0, 0xac, 0x44, 0, 0)...)
 	table := container("stbl",
 		rawBox("stsd", append([]byte{0, 0, 0, 0, 0, 0, 0, 1}, entry...)...),
@@ -65,7 +72,7 @@ func progressiveSeed() []byte {
 	tkhd[15] = 9 // track id
 	return joined(rawBox("mdat", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
 		container("moov", words("mvhd", 0, 0, 0, 1000, 0), container("trak", rawBox("tkhd", tkhd...),
-			container("edts", words("elst", 0, 2, 100, math.MaxUint32, 1<<16, 1000, 1152, 1<<16)),
+			container("edts", words("elst", edits...)),
 			container("mdia", words("mdhd", 0, 0, 0, 44100, 3456, 0), words("hdlr", 0, 0, 0x736f756e),
 				container("minf", table)))))
 }

@@ -36,7 +36,7 @@ type track struct {
 	pending    bool   // parameter sets come in band
 
 	edits  []edit
-	edited edited
+	parts  []edited // what is played, one at least
 	tables tables
 
 	defaults trex
@@ -51,6 +51,7 @@ type trex struct {
 type edit struct {
 	duration  int64 // in the movie's timescale
 	mediaTime int64 // in the track's timescale, -1 for an empty edit
+	rate      int32 // in units of 1/normalRate
 }
 
 func (m *movie) track(id uint32) *track {
@@ -163,7 +164,10 @@ func parseMovie(b *box) (*movie, error) {
 		if len(t.edits) > 0 && m.timescale == 0 {
 			return nil, b.fail("an edit list without timescale in mvhd")
 		}
-		t.edited = t.applyEdits(m.timescale, m.fragmented)
+		parts, err := t.applyEdits(m.timescale, m.fragmented)
+		if t.parts = parts; t.err == nil && !m.fragmented {
+			t.err = err
+		}
 	}
 	return m, nil
 }

@@ -41,6 +41,10 @@ type Options struct {
 	// Loop begins finite inputs anew when they end.
 	Loop bool
 
+	// Encode has all tracks encoded, also those that browsers play as they are. What
+	// an edit list leaves out of a file, a copy would show.
+	Encode bool
+
 	// Read, when set, reads live MPEG-TS, said to be that or found behind an http
 	// URL, with less delay than ffmpeg does.
 	Read Reader
@@ -54,6 +58,7 @@ type Options struct {
 type Source struct {
 	inputs []input
 	loop   bool
+	encode bool
 	log    *slog.Logger
 
 	read Reader
@@ -72,7 +77,7 @@ func New(o Options) (*Source, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Source{inputs: inputs, loop: o.Loop, read: o.Read, log: o.Log}, nil
+	return &Source{inputs: inputs, loop: o.Loop, encode: o.Encode, read: o.Read, log: o.Log}, nil
 }
 
 // Run implements media.Source.
@@ -135,6 +140,9 @@ func (s *Source) prepare(ctx context.Context) error {
 	}
 	if s.plan, err = newPlan(s.inputs, found, s.loop); err != nil {
 		return err
+	}
+	if s.encode {
+		s.plan.encode()
 	}
 	s.log.Info("ffmpeg input", "plan", s.plan.String())
 	return nil

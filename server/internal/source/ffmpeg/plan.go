@@ -51,6 +51,18 @@ func newPlan(inputs []input, f found, loop bool) (*plan, error) {
 	return p, nil
 }
 
+// encode has nothing copied.
+func (p *plan) encode() {
+	for i := range p.tracks {
+		t := &p.tracks[i]
+		if t.copied = false; t.kind == "Video" {
+			t.output = media.H264
+		} else {
+			t.output = media.AAC
+		}
+	}
+}
+
 var (
 	// copied are the codecs that browsers play out of MP4. MP3 is not among them:
 	// Chromium's Media Source Extensions take it in a stream of its own only.

@@ -86,7 +86,7 @@ func (s *Source) run(ctx context.Context, sink media.Sink) error {
 		if !mayBeMedia(kind) {
 			return fmt.Errorf("%w: it is %s", ErrNotMedia, kind)
 		}
-		return s.convert(ctx, sink, kind.String())
+		return s.convert(ctx, sink, false, kind.String())
 	}
 	file, err := mp4.Open(input, info.Size())
 	if err != nil {
@@ -96,7 +96,8 @@ func (s *Source) run(ctx context.Context, sink media.Sink) error {
 	if missing == nil {
 		return s.play(ctx, file, tracks, sink)
 	}
-	err = s.convert(ctx, sink, missing.Error())
+	edited := slices.ContainsFunc(file.Unsupported(), func(u mp4.Unsupported) bool { return errors.Is(u.Err, mp4.ErrEdits) })
+	err = s.convert(ctx, sink, edited, missing.Error())
 	if errors.Is(err, ffmpeg.ErrMissing) && len(tracks) > 0 {
 		s.log.Warn("part of the file will not be seen or heard everywhere", "reason", missing, "error", err)
 		return s.play(ctx, file, tracks, sink)
@@ -111,9 +112,10 @@ func (s *Source) play(ctx context.Context, file *mp4.File, tracks []media.Track,
 	return playback.Loop(ctx, file, tracks, sink)
 }
 
-// convert plays the file through ffmpeg.
-func (s *Source) convert(ctx context.Context, sink media.Sink, why string) error {
-	source, err := ffmpeg.New(ffmpeg.Options{Args: ffmpeg.File(s.path), Loop: !s.once, Log: s.log})
+// convert plays the file through ffmpeg, which decodes all of it where that is asked
+// for.
+func (s *Source) convert(ctx context.Context, sink media.Sink, decode bool, why string) error {
+	source, err := ffmpeg.New(ffmpeg.Options{Args: ffmpeg.File(s.path), Loop: !s.once, Encode: decode, Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func (s *Source) convert(ctx context.Context, sink media.Sink, why string) error
 // fallBack tries ffmpeg on a file that could not be read, and says why it could
 // not when ffmpeg cannot either.
 func (s *Source) fallBack(ctx context.Context, sink media.Sink, cause error) error {
-	if err := s.convert(ctx, sink, cause.Error()); err != nil && ctx.Err() == nil {
+	if err := s.convert(ctx, sink, false, cause.Error()); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w (through ffmpeg: %w)", cause, err)
 	}
 	return ctx.Err()

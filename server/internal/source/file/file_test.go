@@ -64,6 +64,43 @@ func TestFilesPlayInALoop(t *testing.T) {
 	}
 }
 
+// An edit list whose parts begin with keyframes is followed here; one that cuts within
+// groups of pictures by ffmpeg, which has to decode.
+func TestEditListsAreFollowed(t *testing.T) {
+	whole, err := os.ReadFile(mediatest.Make(t, "whole.mp4", mediatest.Args(mediatest.Picture("160x90", 25, 2), mediatest.Tone(48000, 2),
+		[]string{"-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "10", "-c:a", "aac"})...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const half = time.Second / 2
+	for _, c := range []struct {
+		name   string
+		second time.Duration // where the second part begins
+		native bool
+	}{{"at a keyframe", 0, true}, {"within a group", 120 * time.Millisecond, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "edited.mp4")
+			data := mediatest.WithEdits(t, whole, mediatest.Edit{Length: half, From: 1200 * time.Millisecond}, mediatest.Edit{Length: half, From: c.second})
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if c.native {
+				t.Setenv("PATH", t.TempDir()) // no ffmpeg
+			}
+			r, err := sourcetest.Run(t, file.New(path, testLog(t)).Once())
+			if err != nil {
+				t.Fatal(err)
+			}
+			pictures := r.Samples(media.Video)
+			if n := len(pictures); n < 24 || n > 27 {
+				t.Errorf("%d pictures in a second", n)
+			}
+			requireContinuous(t, r, media.Video)
+			requireContinuous(t, r, media.Audio)
+		})
+	}
+}
+
 // Without ffmpeg MP3 is passed on, for the browsers that play it.
 func TestMP3IsReadWithoutFFmpeg(t *testing.T) {
 	path := mediatest.Make(t, "mp3.mp4", mediatest.Args(mediatest.Picture("160x90", 25, 1), mediatest.Tone(48000, 1),
