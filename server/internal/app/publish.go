@@ -57,7 +57,7 @@ func (s *server) openPublishing() error {
 	s.publishing.push = httppush.New(httppush.Options{
 		Desk:    s.publishing.desk,
 		Convert: httppush.Through(ffmpeg.Convert, s.log),
-		Origins: &s.publishing.origins,
+		Origins: pages{s},
 		Gate:    s.gate,
 		Silence: silenceOfTransports,
 		Log:     s.log,
@@ -144,7 +144,7 @@ func (s *server) openWHIP() error {
 		Address:  address,
 		Hosts:    hosts,
 		Loopback: true,
-		Origins:  &s.publishing.origins,
+		Origins:  pages{s},
 		Gate:     s.gate,
 		Silence:  silenceOfTransports,
 		Log:      s.log,

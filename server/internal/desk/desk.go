@@ -138,11 +138,20 @@ type slot struct {
 func (d *Desk) Open(ctx context.Context, r publish.Request) (publish.Publication, error) {
 	p, err := d.open(ctx, r)
 	if err != nil {
-		d.opts.Log.Info("publisher refused", "stream", r.Stream, "protocol", string(r.Protocol), "remote", r.Remote.String(), "reason", err)
+		d.logOf(r).Info("publisher refused", "reason", err)
 		d.opts.Hooks.Refused(r, err)
 		return nil, err
 	}
 	return p, nil
+}
+
+// logOf returns the log for a publisher.
+func (d *Desk) logOf(r publish.Request) *slog.Logger {
+	log := d.opts.Log.With("stream", r.Stream, "protocol", string(r.Protocol), "remote", r.Remote.String())
+	if r.Session != "" {
+		log = log.With("session", r.Session)
+	}
+	return log
 }
 
 func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error) {

@@ -51,7 +51,7 @@ func (s *slot) openLocked(d *Desk, r publish.Request, grant *auth.Grant) *public
 	p := &publication{
 		desk:  d,
 		slot:  s,
-		log:   d.opts.Log.With("stream", r.Stream, "protocol", string(r.Protocol), "remote", r.Remote.String()),
+		log:   d.logOf(r),
 		done:  make(chan struct{}),
 		run:   s.feed.Open(),
 		heard: time.Now(),

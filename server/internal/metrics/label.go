@@ -8,6 +8,7 @@ import (
 	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/publish"
+	"github.com/framewire/framewire/server/internal/session"
 )
 
 // label writes an enumeration's value without its prefix, in lower case.
@@ -27,6 +28,10 @@ var reasons = []struct {
 	{auth.ErrForbidden, "forbidden"},
 	{auth.ErrUnavailable, "unavailable"},
 	{origin.ErrRefused, "origin"},
+	{session.ErrServerFull, "too_many_viewers"},
+	{session.ErrAddressFull, "too_many_viewers_of_address"},
+	{session.ErrSubjectFull, "too_many_viewers_of_subject"},
+	{session.ErrStreamFull, "too_many_viewers_of_stream"},
 	{publish.ErrBadName, "bad_name"},
 	{publish.ErrUnknownStream, "unknown_stream"},
 	{publish.ErrBadKey, "bad_key"},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/framewire/framewire/server/internal/auth"
 	"github.com/framewire/framewire/server/internal/desk"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/metrics"
 	"github.com/framewire/framewire/server/internal/publish"
@@ -98,6 +99,8 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	m.Reported("s", &wire.Report{}, 0) // one whose latency is not known yet
 	for _, err := range []error{
 		fmt.Errorf("wrapped: %w", auth.ErrExpired), publish.ErrStreamBusy, fmt.Errorf("%w: %w", publish.ErrBadKey, auth.ErrNoToken), errors.New("else"),
+		fmt.Errorf("%w: the limit is 2", publish.ErrAddressFull), publish.ErrSubjectFull, publish.ErrTooManyPublishers, &gate.Refusal{},
+		session.ErrServerFull, session.ErrAddressFull, session.ErrSubjectFull, session.ErrStreamFull,
 	} {
 		m.Refused("publish", err)
 	}
@@ -116,6 +119,14 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		`framewire_refusals_total{reason="stream_busy",what="publish"} 1`,
 		`framewire_refusals_total{reason="no_token",what="publish"} 1`,
 		`framewire_refusals_total{reason="other",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_publishers_of_address",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_publishers_of_subject",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_publishers",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_handshakes",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_viewers",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_viewers_of_address",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_viewers_of_subject",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_viewers_of_stream",what="publish"} 1`,
 		`framewire_build_info{commit="abc",go="go",version="1.2"} 1`,
 	)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -220,5 +221,57 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 		if _, err := c.Read(make([]byte, 1)); err == nil || errors.As(err, &late) && late.Timeout() {
 			t.Errorf("still open: %v", err)
 		}
+	}
+}
+
+// piped is a connection in memory that seems to come from a proxy.
+type piped struct{ net.Conn }
+
+func (piped) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 10), Port: 1} }
+
+// single is a listener of one connection.
+type single struct {
+	conn   chan net.Conn
+	closed chan struct{}
+}
+
+func (l *single) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conn:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (l *single) Close() error { close(l.closed); return nil }
+func (*single) Addr() net.Addr { return &net.TCPAddr{} }
+
+func TestSlowHeaderIsNotWaitedFor(t *testing.T) {
+	for name, header := range map[string]string{
+		"silence": "", "version 1": "PROXY TCP4 198.51.100.7 192.0.2.1 5000 443\r\n", "version 2": string(made(t, 2, "198.51.100.7:5000", "192.0.2.1:443")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var trust Trust
+				trust.Set(nil, networks(t, "192.0.2.10"))
+				inner := &single{conn: make(chan net.Conn), closed: make(chan struct{})}
+				l := trust.Listen(inner, slog.New(slog.DiscardHandler))
+				defer l.Close()
+				ours, theirs := net.Pipe()
+				defer ours.Close()
+				inner.conn <- piped{theirs}
+				began := time.Now()
+				for i := range len(header) { // a byte a second
+					if _, err := ours.Write([]byte{header[i]}); err != nil {
+						break
+					}
+					time.Sleep(time.Second)
+				}
+				_, err := ours.Read(make([]byte, 1))
+				if took := time.Since(began); err == nil || took > headerTimeout+time.Second {
+					t.Errorf("borne for %v, %v", took, err)
+				}
+			})
+		})
 	}
 }

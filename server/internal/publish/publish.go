@@ -43,6 +43,10 @@ type Request struct {
 	// Remote is the publisher's address, the zero value when unknown.
 	Remote netip.AddrPort
 
+	// Session is the ID of the session that it publishes in, empty where the
+	// protocol has none.
+	Session string
+
 	// Client is what the publisher calls itself, such as "FMLE/3.0" or a user
 	// agent. It may be empty.
 	Client string

@@ -57,8 +57,7 @@ func (v *Viewer) admit(h *wire.Hello) (*auth.Grant, *wire.Goodbye) {
 	h.Token, v.peer.Token = "", ""
 	switch {
 	case err == nil:
-		if message := v.host.enroll(v, grant.Subject); message != "" {
-			v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, errors.New(message))
+		if message := v.host.enroll(v, stream, grant.Subject); message != "" {
 			return nil, &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: overloadRetry, Message: message}
 		}
 		return grant, nil
@@ -149,7 +148,7 @@ func (v *Viewer) renew(token string) *wire.Error {
 		}
 		return &wire.Error{Code: code, Field: "command.refresh_token.token", Message: err.Error()}
 	}
-	if message := v.host.enroll(v, grant.Subject); message != "" {
+	if message := v.host.enroll(v, stream, grant.Subject); message != "" {
 		return &wire.Error{Code: wire.Overloaded, Field: "command.refresh_token.token", Message: message}
 	}
 	v.keepToken(token)

@@ -114,6 +114,7 @@ func (v *Viewer) doPlay(c wire.Play, now time.Time) *wire.Error {
 		}
 		most := v.host.limits.Load().ViewersPerStream
 		if most > 0 && c.Stream != v.play.name && stream.Viewers() >= most {
+			v.host.opts.Hooks.Refused(v.id, c.Stream, v.peer.Address, ErrStreamFull)
 			return &wire.Error{Code: wire.Overloaded, Field: "command.play.stream",
 				Message: fmt.Sprintf("stream %q has as many viewers as it may; try again later", c.Stream)}
 		}

@@ -14,6 +14,14 @@ import (
 // load of its own.
 const overloadRetry = 15 * time.Second
 
+// What Hooks.Refused is told of those for whom Limits leave no room.
+var (
+	ErrServerFull  = errors.New("the server has as many sessions as it may")
+	ErrAddressFull = errors.New("the address has as many sessions as it may")
+	ErrSubjectFull = errors.New("the token's holder has as many sessions as it may")
+	ErrStreamFull  = errors.New("the stream has as many viewers as it may")
+)
+
 // Limits bound how many sessions there may be; 0 is no bound.
 type Limits struct {
 	// Sessions in all, and from one client's address.
@@ -38,8 +46,8 @@ type crowd struct {
 // refuse returns how v's session begins with its end, or nil. The caller holds
 // mu.
 func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
-	overloaded := func(message string) *wire.Goodbye {
-		s.opts.Hooks.Refused(v.id, v.peer.Play, v.peer.Address, errors.New(message))
+	overloaded := func(why error, message string) *wire.Goodbye {
+		s.opts.Hooks.Refused(v.id, v.peer.Play, v.peer.Address, why)
 		return &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: overloadRetry, Message: message}
 	}
 	limits := s.limits.Load()
@@ -50,9 +58,9 @@ func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
 	case v.peer.Refusal != nil:
 		return &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: v.peer.Refusal.Wait, Message: "Your address connects too often. Please come back a little later."}
 	case limits.Sessions > 0 && len(s.viewers) >= limits.Sessions:
-		return overloaded("The server has as many viewers as it may. Please come back later.")
+		return overloaded(ErrServerFull, "The server has as many viewers as it may. Please come back later.")
 	case limits.SessionsPerAddress > 0 && s.crowd.addresses[addressOf(v)] >= limits.SessionsPerAddress:
-		return overloaded("Your address has as many sessions as it may. Please close one, or come back later.")
+		return overloaded(ErrAddressFull, "Your address has as many sessions as it may. Please close one, or come back later.")
 	}
 	return nil
 }
@@ -68,16 +76,24 @@ func (s *Sessions) count(v *Viewer, n int) {
 	}
 }
 
-// enroll counts v for the subject of its token, in place of the one before. It
-// returns why that is not possible, or "".
-func (s *Sessions) enroll(v *Viewer, subject string) (refusal string) {
+// enroll counts v for the subject of its token, in place of the one before. Where
+// that is not possible it tells so, and returns how the client is told.
+func (s *Sessions) enroll(v *Viewer, stream, subject string) (refusal string) {
+	if s.enlist(v, subject) {
+		return ""
+	}
+	s.opts.Hooks.Refused(v.id, stream, v.peer.Address, ErrSubjectFull)
+	return "Your token's holder has as many sessions as it may. Please close one, or come back later."
+}
+
+func (s *Sessions) enlist(v *Viewer, subject string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if subject == v.subject {
-		return ""
+		return true
 	}
 	if most := s.limits.Load().SessionsPerSubject; subject != "" && most > 0 && s.crowd.subjects[subject] >= most {
-		return "Your token's holder has as many sessions as it may. Please close one, or come back later."
+		return false
 	}
 	s.dismiss(v)
 	if subject != "" {
@@ -87,7 +103,7 @@ func (s *Sessions) enroll(v *Viewer, subject string) (refusal string) {
 		s.crowd.subjects[subject]++
 		v.subject = subject
 	}
-	return ""
+	return true
 }
 
 // dismiss undoes enroll. The caller holds mu.

@@ -84,9 +84,9 @@ func (s *Sessions) Serve(conn Conn, peer Peer) wire.GoodbyeReason {
 	s.add(v)
 	defer s.remove(v)
 	s.log.Debug("session opened", "session", v.id, "remote", peer.Address, "subprotocol", peer.Encoding)
-	reason := v.run()
-	s.log.Debug("session ended", "session", v.id, "remote", peer.Address, "reason", reason, "after", time.Since(v.opened))
-	return reason
+	end := v.run()
+	s.log.Debug("session ended", "session", v.id, "stream", end.Stream, "remote", peer.Address, "reason", end.Reason, "after", end.After)
+	return end.Reason
 }
 
 // add registers v, or lets it begin with its end.

@@ -82,7 +82,7 @@ func newViewer(host *Sessions, conn Conn, peer Peer) *Viewer {
 func (v *Viewer) ID() string { return v.id }
 
 // run serves the session to its end and returns why it ended.
-func (v *Viewer) run() wire.GoodbyeReason {
+func (v *Viewer) run() Closed {
 	v.driver.Add(1)
 	go v.drive()
 	v.receive()
@@ -102,11 +102,12 @@ func (v *Viewer) run() wire.GoodbyeReason {
 	if v.goodbye != nil {
 		reason = v.goodbye.Reason
 	}
-	v.host.opts.Hooks.Closed(Closed{
+	end := Closed{
 		ID: v.id, Address: v.peer.Address, Stream: stream,
 		Reason: reason, After: time.Since(v.opened), Welcomed: v.hello != nil,
-	})
-	return reason
+	}
+	v.host.opts.Hooks.Closed(end)
+	return end
 }
 
 // Goodbye ends the session; of several, the first counts.

@@ -215,28 +215,39 @@ func TestLimitsAreTold(t *testing.T) {
 		}
 	}
 	overloaded := framewirev1.GoodbyeReason_GOODBYE_REASON_OVERLOADED
+	told := make(chan error, 10)
+	hooks := session.Hooks{Refused: func(_, _, _ string, err error) { told <- err }}
+	hears := func(t *testing.T, want error) {
+		t.Helper()
+		if err := <-told; !errors.Is(err, want) {
+			t.Errorf("the operator is told of %v, want %v", err, want)
+		}
+	}
 	t.Run("in all", func(t *testing.T) {
-		s := serve(t, web.Options{Sessions: session.Options{MaxSessions: 2}})
+		s := serve(t, web.Options{Sessions: session.Options{MaxSessions: 2, Hooks: hooks}})
 		s.dial(client.Options{})
 		s.dial(client.Options{})
 		goodbye(t, s, overloaded, "server")
+		hears(t, session.ErrServerFull)
 	})
 	t.Run("per address", func(t *testing.T) {
-		s := serve(t, web.Options{Sessions: session.Options{MaxSessionsPerAddress: 2}})
+		s := serve(t, web.Options{Sessions: session.Options{MaxSessionsPerAddress: 2, Hooks: hooks}})
 		s.dial(client.Options{})
 		leaver := s.dial(client.Options{})
 		goodbye(t, s, overloaded, "address")
+		hears(t, session.ErrAddressFull)
 		_ = leaver.Close()
 		eventually(t, "the refused and the leaver are gone", func() bool { return len(s.Sessions().All()) == 1 })
 		s.dial(client.Options{})
 	})
 	t.Run("per stream", func(t *testing.T) {
-		s := serve(t, web.Options{Sessions: session.Options{MaxViewersPerStream: 1}})
+		s := serve(t, web.Options{Sessions: session.Options{MaxViewersPerStream: 1, Hooks: hooks}})
 		s.stream("a", 3)
 		first, second := s.dial(client.Options{}), s.dial(client.Options{})
 		first.must(first.Play(first.ctx, "a"))
 		first.fragment()
 		second.refused(second.Play(second.ctx, "a"), framewirev1.ErrorCode_ERROR_CODE_OVERLOADED, "command.play.stream")
+		hears(t, session.ErrStreamFull)
 	})
 	t.Run("bytes waiting in all", func(t *testing.T) {
 		ladder := session.Ladder{Skip: time.Hour, Keyframes: time.Hour, Audio: time.Hour, Close: time.Hour}

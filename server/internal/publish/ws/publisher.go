@@ -178,7 +178,7 @@ func (p *Publisher) start(m wire.PublishStart, now time.Time) {
 	defer cancel()
 	pub, err := p.server.opts.Desk.Open(ctx, publish.Request{
 		Stream: m.Stream, Key: cmp.Or(m.Key, p.client.Token()), Protocol: publish.WebSocket,
-		Remote: address, Client: p.client.Name, Keyframes: keyframes,
+		Remote: address, Session: p.client.SessionID, Client: p.client.Name, Keyframes: keyframes,
 	})
 	if err != nil {
 		if errors.Is(err, publish.ErrBadKey) {
