@@ -114,6 +114,7 @@ export async function startNetwork(target, profile = {}) {
   const ask = async (method, path, body) => {
     const response = await fetch(`http://${value.control}${path}`, { method, body: body && JSON.stringify(body) });
     if (!response.ok) throw new Error(`badnet: ${await response.text()}`);
+    return response;
   };
   return {
     /** @type {string} */
@@ -122,6 +123,8 @@ export async function startNetwork(target, profile = {}) {
     set: (next) => ask("PUT", "/profile", next),
     /** Resets the connections that are open. */
     cut: () => ask("POST", "/cut"),
+    /** How many bytes have gone from clients to the server so far. @returns {Promise<number>} */
+    sent: async () => (await (await ask("GET", "/stats")).json()).up_bytes,
     stop: () => stop(child),
   };
 }
