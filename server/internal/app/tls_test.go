@@ -9,8 +9,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -84,5 +88,38 @@ func TestAnotherCertificateTakesNoRestart(t *testing.T) {
 	reload("streams: {demo: {source: 'demo:'}}\n", "restart to change")
 	if got := s.certified(); got != "two.example" {
 		t.Errorf("without certificate in the configuration, and before a restart, it shows %s", got)
+	}
+}
+
+func TestPagesOverTLS(t *testing.T) {
+	s := start(t, strings.Replace(certificate(t, "localhost"), "tls: {", "tls: {redirect: '127.0.0.1:0', ", 1))
+	found := regexp.MustCompile(`redirects listening" addr=(\S+)`).FindStringSubmatch(s.log.String())
+	if found == nil {
+		t.Fatal("nobody listens for redirects")
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	once := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	ask := func(url string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(s.ctx, http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := once.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response
+	}
+	_, port, _ := net.SplitHostPort(s.addr)
+	r := ask("http://" + found[1] + "/watch/a?x=y")
+	if want := "https://127.0.0.1:" + port + "/watch/a?x=y"; r.StatusCode != http.StatusMovedPermanently || r.Header.Get("Location") != want {
+		t.Errorf("%s to %s, want %s", r.Status, r.Header.Get("Location"), want)
+	}
+	r = ask("https://" + s.addr + "/healthz")
+	if r.ProtoMajor != 2 || r.StatusCode != http.StatusOK || r.Header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("%s over HTTP/%d, %v", r.Status, r.ProtoMajor, r.Header)
 	}
 }
