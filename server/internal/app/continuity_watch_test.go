@@ -32,6 +32,7 @@ type watcher struct {
 	mu    sync.Mutex
 	shown []shown
 	over  bool          // the publisher has ended, or is lost
+	since time.Time     // when, as the viewer is told
 	news  chan struct{} // closed and replaced when something comes
 }
 
@@ -83,7 +84,7 @@ func (w *watcher) read(s *server) {
 		case *framewirev1.ServerMessage_StreamWaiting:
 			switch body.StreamWaiting.GetReason() {
 			case framewirev1.WaitingReason_WAITING_REASON_NO_PUBLISHER, framewirev1.WaitingReason_WAITING_REASON_SOURCE_LOST:
-				w.note(func() { w.over = true })
+				w.note(func() { w.over, w.since = true, time.UnixMicro(body.StreamWaiting.GetSinceUnixUs()) })
 			}
 		case *framewirev1.ServerMessage_Fragment:
 			f := body.Fragment
@@ -112,7 +113,7 @@ func (w *watcher) note(what func()) {
 func (w *watcher) pictures() int { return len(w.of(media.Video)) }
 
 // awaitEnd waits until the viewer has been told that the publisher has ended or is
-// lost, and so has all there is.
+// lost, and since when, and so has all there is.
 func (w *watcher) awaitEnd(t *testing.T, s *server) {
 	t.Helper()
 	if !w.await(s, func() bool {
@@ -121,6 +122,11 @@ func (w *watcher) awaitEnd(t *testing.T, s *server) {
 		return w.over && len(w.shown) > 0
 	}) {
 		t.Fatal("the viewer is not told of the end")
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := w.shown[len(w.shown)-1]; w.since.Before(last.captured.Truncate(time.Microsecond)) || w.since.After(time.Now()) {
+		t.Errorf("the end is said to be at %v, after what came at %v", w.since, last.captured)
 	}
 }
 
