@@ -2,9 +2,14 @@ package ingest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
 )
+
+// stillAfter is how long no picture has to come for an epoch to wait for one no
+// longer.
+const stillAfter = 5 * time.Second
 
 // same reports whether two sets of tracks are one, also in how the source calls them.
 func same(a, b []*track) bool {
@@ -28,15 +33,22 @@ func (r *Run) defers(next []*track) bool {
 }
 
 // deferred takes a sample while the tracks of an epoch wait for a keyframe, which
-// begins it. It reports whether the sample has a place: that of a track still to come
+// begins it, or for pictures to stop, when it holds up none. It reports whether the sample has a place: that of a track still to come
 // has none.
 func (r *Run) deferred(s *media.Sample) (bool, error) {
 	to := find(r.next, s.TrackID)
-	if to.Kind() == media.Video && s.Keyframe {
+	if to.Kind() == media.Video && s.Keyframe || to.Kind() == media.Audio && r.still(s.CapturedAt) {
 		return true, r.turn(r.next)
 	}
 	from := find(r.tracks, s.TrackID)
 	return from != nil && from.Track.Equal(&to.Track), nil
+}
+
+// still reports whether pictures have stopped coming.
+func (r *Run) still(now time.Time) bool {
+	return !slices.ContainsFunc(r.tracks, func(t *track) bool {
+		return t.Kind() == media.Video && now.Sub(t.clock.arrived) < stillAfter
+	})
 }
 
 // find returns the track to which a source gives the ID, or nil.

@@ -98,6 +98,21 @@ func TestSoundThatComesAndGoesChangesNothing(t *testing.T) {
 	}
 }
 
+func TestSoundDoesNotWaitForPicturesThatHaveStopped(t *testing.T) {
+	p := &publisher{fixture: newFixture(t)}
+	p.run = p.feed.Open()
+	p.start(p.run, videoTrack())
+	p.picture(true)
+	p.start(p.run, videoTrack(), audioTrack())
+	for second := range 9 {
+		p.n = int64(second) * 30
+		p.sound(2)
+	}
+	if n := len(times(p.packets(), media.Audio)); n != 3 { // behind 5 s
+		t.Errorf("%d frames of sound", n)
+	}
+}
+
 func TestAnotherPictureDoesNotWait(t *testing.T) {
 	p := &publisher{fixture: newFixture(t)}
 	p.run = p.feed.Open()
