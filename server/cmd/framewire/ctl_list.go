@@ -204,7 +204,11 @@ func eventText(e *framewirev1.Event) string {
 	case *framewirev1.Event_Refused:
 		return fmt.Sprintf("%s refused to %s: %s", b.Refused.GetWhat(), b.Refused.GetRemote(), b.Refused.GetReason())
 	case *framewirev1.Event_ConfigurationRead:
-		return "configuration read: " + or(b.ConfigurationRead.GetError(), "taken")
+		text := "configuration read: " + or(b.ConfigurationRead.GetError(), "taken")
+		if settings := b.ConfigurationRead.GetTakesRestart(); len(settings) > 0 {
+			text += ", but for what takes a restart: " + strings.Join(settings, "; ")
+		}
+		return text
 	case *framewirev1.Event_OperatorActed:
 		return fmt.Sprintf("operator %s from %s: %s", b.OperatorActed.GetSubject(), b.OperatorActed.GetRemote(), b.OperatorActed.GetMethod())
 	default:

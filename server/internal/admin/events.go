@@ -72,7 +72,7 @@ func describeEvent(e *events.Event) *pb.Event {
 	case events.Refused:
 		d.Body = &pb.Event_Refused{Refused: &pb.Refused{What: b.What, Reason: text(b.Reason), Remote: b.Remote}}
 	case events.ConfigurationRead:
-		d.Body = &pb.Event_ConfigurationRead{ConfigurationRead: &pb.ConfigurationRead{Error: b.Error}}
+		d.Body = &pb.Event_ConfigurationRead{ConfigurationRead: &pb.ConfigurationRead{Error: b.Error, TakesRestart: b.TakesRestart}}
 	case events.OperatorActed:
 		d.Body = &pb.Event_OperatorActed{OperatorActed: &pb.OperatorActed{Method: b.Method, Subject: b.Subject, Remote: b.Remote}}
 	}

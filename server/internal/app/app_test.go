@@ -358,6 +358,18 @@ func TestConfigurationIsAppliedWhileRunning(t *testing.T) {
 	if !strings.Contains(s.log.String(), "restart to change") || !strings.Contains(s.log.String(), "window") {
 		t.Error("nobody is told that the window takes a restart")
 	}
+	told, err := s.admin().WatchEvents(s.ctx, connect.NewRequest(&framewirev1.WatchEventsRequest{Recent: 1000}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read *framewirev1.ConfigurationRead
+	for read == nil && told.Receive() {
+		read = told.Msg().GetEvent().GetConfigurationRead()
+	}
+	_ = told.Close()
+	if got := fmt.Sprint(read.GetTakesRestart()); got != "[window]" || read.GetError() != "" {
+		t.Errorf("the operator is told of %s", got)
+	}
 
 	for i, bad := range []string{
 		"streams: [", "streams: {a: {source: 'what:'}}", "streams: {a: {source: 'demo:'}}\nauth: {secret_file: /none}", "lisen: x",

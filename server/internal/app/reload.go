@@ -100,13 +100,20 @@ func (s *server) reload() {
 	if err == nil {
 		err = s.apply(&next)
 	}
+	var static []string
+	if err == nil {
+		static = s.opts.Config.Static(&next)
+	}
 	s.metrics.ConfigurationRead(err == nil)
-	read := events.ConfigurationRead{}
+	read := events.ConfigurationRead{TakesRestart: static}
 	if err != nil {
 		read.Error = err.Error()
 		s.log.Error("the configuration is refused; the server goes on with what it has", "error", err)
 	} else {
 		s.log.Info("the configuration was read again")
+	}
+	if len(static) > 0 {
+		s.log.Warn("some settings take a restart to change", "settings", strings.Join(static, "; "))
 	}
 	s.events.Emit(events.Event{Body: read})
 }
@@ -140,9 +147,6 @@ func (s *server) apply(c *config.Config) error {
 	s.web.Sessions().SetLimits(limits(c))
 	s.gate.SetLimits(handshakeLimits(&c.Limits))
 	s.applySources(before, c, sources)
-	if names := s.opts.Config.Static(c); len(names) > 0 {
-		s.log.Warn("some settings take a restart to change", "settings", strings.Join(names, "; "))
-	}
 	return nil
 }
 

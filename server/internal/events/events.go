@@ -55,8 +55,11 @@ type (
 	// Refused: somebody was refused What ("watch", "publish", "origin", "admin").
 	Refused struct{ What, Reason, Remote string }
 	// ConfigurationRead: the configuration was read again. Error is empty when it
-	// was taken.
-	ConfigurationRead struct{ Error string }
+	// was taken; TakesRestart are settings that are not in force yet.
+	ConfigurationRead struct {
+		Error        string
+		TakesRestart []string
+	}
 	// OperatorActed: an operator called Method.
 	OperatorActed struct{ Method, Subject, Remote string }
 )

@@ -46,6 +46,11 @@ const cases: readonly { readonly text: string; readonly tone: Line["tone"]; read
     event: { body: { case: "configurationRead", value: {} } },
   },
   {
+    text: "The configuration was read again; a restart is needed for: listen; window",
+    tone: "warn",
+    event: { body: { case: "configurationRead", value: { takesRestart: ["listen", "window"] } } },
+  },
+  {
     text: "KickSession by an operator from [::1]:9",
     tone: "plain",
     event: { body: { case: "operatorActed", value: { method: "KickSession", remote: "[::1]:9" } } },

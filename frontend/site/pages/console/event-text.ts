@@ -60,7 +60,11 @@ export function lineOf({ body }: ServerEvent): Line | undefined {
       return { topic: "refusals", tone: "warn", text: `Refused (${what}) ${remote}: ${reason}` };
     }
     case "configurationRead": {
-      const { error } = body.value;
+      const { error, takesRestart } = body.value;
+      if (!error && takesRestart.length > 0) {
+        const text = `The configuration was read again; a restart is needed for: ${takesRestart.join("; ")}`;
+        return { topic: "operators", tone: "warn", text };
+      }
       if (!error) return { topic: "operators", tone: "good", text: "The configuration was read again" };
       return {
         topic: "operators",

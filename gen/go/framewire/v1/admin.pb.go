@@ -2497,7 +2497,10 @@ type ConfigurationRead struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why it was refused, and the server goes on with what it had; empty when it
 	// was taken.
-	Error         string `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	// Settings that differ from those in force and take a restart to change, such
+	// as "listen".
+	TakesRestart  []string `protobuf:"bytes,2,rep,name=takes_restart,json=takesRestart,proto3" json:"takes_restart,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2537,6 +2540,13 @@ func (x *ConfigurationRead) GetError() string {
 		return x.Error
 	}
 	return ""
+}
+
+func (x *ConfigurationRead) GetTakesRestart() []string {
+	if x != nil {
+		return x.TakesRestart
+	}
+	return nil
 }
 
 // An operator did something.
@@ -2772,9 +2782,10 @@ const file_framewire_v1_admin_proto_rawDesc = "" +
 	"\aRefused\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06remote\x18\x03 \x01(\tR\x06remote\")\n" +
+	"\x06remote\x18\x03 \x01(\tR\x06remote\"N\n" +
 	"\x11ConfigurationRead\x12\x14\n" +
-	"\x05error\x18\x01 \x01(\tR\x05error\"Y\n" +
+	"\x05error\x18\x01 \x01(\tR\x05error\x12#\n" +
+	"\rtakes_restart\x18\x02 \x03(\tR\ftakesRestart\"Y\n" +
 	"\rOperatorActed\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x16\n" +
