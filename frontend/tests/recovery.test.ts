@@ -1,9 +1,9 @@
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
 import { Player } from "./harness/player.ts";
 import { Site } from "./harness/site.ts";
-import { brokenConnection, holds, type Stage } from "./harness/stage.ts";
+import { brokenConnection, holds, Stage } from "./harness/stage.ts";
 import { Tap } from "./harness/tap.ts";
 import { until } from "./harness/until.ts";
 
@@ -94,6 +94,51 @@ describe("a connection that breaks", () => {
   });
 });
 
+describe("a machine that sleeps, or changes its network", () => {
+  it("is live again at once when it wakes, and tells what was missed", async (stage) => {
+    const own = stage.closes(await startBrowser());
+    const player = await new Stage(own).embed(address, "demo", "?muted=0");
+    await player.plays();
+    const asleep = await (await own.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
+    const pages = asleep.processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+    // All of the page stands still, its worker too, while the server goes on.
+    for (const id of pages) process.kill(id, "SIGSTOP");
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 5_000));
+    } finally {
+      for (const id of pages) process.kill(id, "SIGCONT");
+    }
+    await until("something that tells of it", async () => {
+      const { gaps = [], recoveries = [] } = (await player.stats()) ?? {};
+      return gaps.length > 0 || recoveries.some(({ action }) => action === "jump" || action === "reconnect");
+    });
+    await player.plays();
+    await until("the live edge", () =>
+      player.do((element) => element.isLive && element.seekable.end(0) - element.currentTime < 1.5),
+    );
+    expect(await player.recoveries("rebuild")).toEqual([]);
+  });
+
+  it("connects as soon as there is a network again, however long it meant to wait", async (stage) => {
+    const { network, tap, player } = await networked(stage);
+    await network.set({ refuse: true });
+    await network.cut();
+    const retryAt = await until("a long wait for the next attempt", async () => {
+      const status = await player.status();
+      return status.kind === "reconnecting" && status.retryAt - Date.now() > 1_500 && status.retryAt;
+    });
+    await network.set({});
+    const before = tap.sockets;
+    const context = (player.page as Page).context();
+    await context.setOffline(true);
+    await context.setOffline(false);
+    await until("another attempt", () => tap.sockets > before);
+    expect(Date.now(), "the time of it").toBeLessThan(retryAt);
+    await player.plays();
+    expect((await player.recoveries("reconnect")).length).toBe(1);
+  });
+});
+
 describe("a page that nobody looks at", () => {
   /** Headless pages are never hidden: this says what a hidden one would. */
   const setHidden = (player: Player, hidden: boolean) =>
@@ -124,6 +169,21 @@ describe("a page that nobody looks at", () => {
     await tap.settled();
     expect(tap.media("audio", from)).toBeGreaterThan(0);
     await player.sounds();
+  });
+
+  it("goes on while hidden when its picture is in a window of its own", async (stage) => {
+    const { tap, player } = await networked(stage, "?muted=1");
+    const page = player.page as Page;
+    const inWindow = () => page.evaluate(() => document.pictureInPictureElement?.localName);
+    await page.locator("framewire-player media-controller").focus();
+    await page.keyboard.press("p");
+    await until("picture in picture", async () => (await inWindow()) === "framewire-player");
+    await setHidden(player, true);
+    await player.plays();
+    expect(tap.media("video", await tap.settled()), "bytes of pictures").toBeGreaterThan(0);
+    await page.keyboard.press("p");
+    await until("the picture back in the page", async () => (await inWindow()) === undefined);
+    await until("the player to rest", () => tap.sent("command").some(({ body }) => body.case === "pause"));
   });
 
   it("opens nothing in a tab that was never seen, and plays when it is", async (stage) => {

@@ -63,10 +63,13 @@ export class FramewireVideoElement extends MediaElement {
     const { signal } = this.#connected;
     const control = this.#control;
     const video = this.nativeEl;
-    const visibility = () => control.visibility(!document.hidden || document.pictureInPictureElement === video);
+    // The document itself names only the outermost host of the element that is in the window.
+    const inWindow = () => (video.getRootNode() as Document | ShadowRoot).pictureInPictureElement === video;
+    const visibility = () => control.visibility(!document.hidden || inWindow());
     document.addEventListener("visibilitychange", visibility, { signal });
     video.addEventListener("enterpictureinpicture", visibility, { signal });
     video.addEventListener("leavepictureinpicture", visibility, { signal });
+    addEventListener("online", () => control.reconnect(), { signal }); // workers are not told in all browsers
     for (const type of ["playing", "waiting", "seeking", "timeupdate", "canplay", "pause"]) {
       video.addEventListener(type, () => control.update(), { signal });
     }
