@@ -18,7 +18,7 @@ const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, 
 
 beforeAll(async () => {
   // Pages of localhost may embed players; those of 127.0.0.1, the same site by another name, may not.
-  ({ address } = await serve(["--origin", "localhost:*", "--source", "demo=demo:"]));
+  ({ address } = await serve(["--origin", "localhost:*", "--source", "demo=demo:", "--source", "other=demo:"]));
   site = await Site.start();
   browser = await startBrowser();
 });
@@ -178,7 +178,13 @@ describe("what an operator asks of players", () => {
     await ask({ showNotice: { text: "Back in five minutes", durationMs: 60_000 } }, "the notice", (element) =>
       /Back in five minutes/.test(element.shadowRoot?.textContent ?? ""),
     );
+    await ask(
+      { switchStream: { stream: "other" } },
+      "the other stream",
+      (element) => element.stats?.stream === "other",
+    );
     await player.plays();
+    expect((await player.stats())?.reconnects, "connections made anew").toBe(0);
   });
 });
 
