@@ -299,16 +299,21 @@ describe("media that breaks in the browser", () => {
     return { player, spoil };
   }
 
-  it("a hole is stepped over", async (stage) => {
+  it("a hole is stepped over, and named", async (stage) => {
     const { player, spoil } = await spoilt(stage);
     await spoil("drop", 15);
-    const [recovery] = await until("a recovery", async () => {
-      const recoveries = await player.recoveries();
-      return recoveries.length > 0 && recoveries;
+    const [recovery] = await until("the step", async () => {
+      const steps = await player.recoveries("step_over_hole");
+      return steps.length > 0 && steps;
     });
-    expect(recovery?.action).toMatch(/^(step_over_hole|jump|unfreeze|stall)$/);
+    const [, from, to] = /^nothing was buffered from ([\d.]+) to ([\d.]+) s$/.exec(recovery?.cause ?? "") ?? [];
+    expect(Number(to), `the end of the hole that began at ${from} s`).toBeGreaterThan(Number(from));
+    await until("the picture behind the hole", () =>
+      player.do(({ currentTime }, end) => currentTime > end + 0.5, Number(to)),
+    );
     await player.plays();
-    expect(await player.recoveries("reconnect")).toEqual([]);
+    expect((await player.recoveries("step_over_hole")).length).toBe(1);
+    for (const more of ["rebuild", "unfreeze", "reconnect"] as const) expect(await player.recoveries(more)).toEqual([]);
   });
 
   it("after garbage the MediaSource is made anew, with the connection kept", async (stage) => {

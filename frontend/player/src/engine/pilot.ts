@@ -215,9 +215,13 @@ export class Pilot {
     if (!repair) return;
     const cause = `the playhead stood at ${time.toFixed(3)} s for ${Math.round(frozenFor)} ms`;
     if (repair.action === "rebuild") return this.#events.rebuild(cause);
-    this.#events.recovered(repair.action, cause);
-    if (repair.action === "step_over_hole") this.#seek(repair.to + 0.001);
-    else this.#toEdge();
+    if (repair.action === "unfreeze") {
+      this.#events.recovered(repair.action, cause);
+      this.#toEdge();
+      return;
+    }
+    this.#events.recovered(repair.action, `nothing was buffered from ${time.toFixed(3)} to ${repair.to.toFixed(3)} s`);
+    this.#seek(repair.to + 0.001);
   }
 
   /** After sound ran dry Chromium waits for twice as much of it as before. A seek makes it forget that. */
