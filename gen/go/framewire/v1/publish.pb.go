@@ -51,7 +51,8 @@ const (
 	PublishEndReason_PUBLISH_END_REASON_BAD_KEY PublishEndReason = 4
 	// The stream has another publisher or a source of its own. Come back later.
 	PublishEndReason_PUBLISH_END_REASON_STREAM_BUSY PublishEndReason = 5
-	// The server takes no more publishers. Come back later.
+	// The server takes no more publishers, in all or of this address or token. Come
+	// back later.
 	PublishEndReason_PUBLISH_END_REASON_TOO_MANY_PUBLISHERS PublishEndReason = 6
 	// The server is stopping. Come back later.
 	PublishEndReason_PUBLISH_END_REASON_SHUTTING_DOWN PublishEndReason = 7

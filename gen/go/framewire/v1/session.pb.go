@@ -59,7 +59,8 @@ const (
 	GoodbyeReason_GOODBYE_REASON_PROTOCOL_ERROR GoodbyeReason = 8
 	// A message was far larger than max_message_bytes (1009).
 	GoodbyeReason_GOODBYE_REASON_MESSAGE_TOO_LARGE GoodbyeReason = 9
-	// The server holds as many sessions as it may: come back later (1013).
+	// The server holds as many sessions as it may, in all or of this address or
+	// token, or the address opens too many in a short time: come back later (1013).
 	GoodbyeReason_GOODBYE_REASON_OVERLOADED GoodbyeReason = 10
 	// The token is missing, wrong or does not allow this (4005).
 	GoodbyeReason_GOODBYE_REASON_UNAUTHORIZED GoodbyeReason = 11

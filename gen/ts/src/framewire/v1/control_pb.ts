@@ -454,9 +454,11 @@ export const SubscribeStreamsSchema: GenMessage<SubscribeStreams> = /*@__PURE__*
   messageDesc(file_framewire_v1_control, 13);
 
 /**
- * Gives a new token, which takes the place of the present one. Refused with
- * ERROR_CODE_PERMISSION_DENIED where it is not valid, or does not allow the
- * stream that plays; the present token then stays.
+ * Gives a new token, which takes the place of the present one, for what the session
+ * publishes as well. Refused with ERROR_CODE_PERMISSION_DENIED where it is not
+ * valid, or does not allow the stream that plays or the one that is published; the
+ * present token then stays. A publication that began with a key of its own needs no
+ * token, and one whose key is a token takes the new one where that allows it.
  *
  * @generated from message framewire.v1.RefreshToken
  */

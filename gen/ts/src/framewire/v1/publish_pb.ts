@@ -491,7 +491,8 @@ export enum PublishEndReason {
   STREAM_BUSY = 5,
 
   /**
-   * The server takes no more publishers. Come back later.
+   * The server takes no more publishers, in all or of this address or token. Come
+   * back later.
    *
    * @generated from enum value: PUBLISH_END_REASON_TOO_MANY_PUBLISHERS = 6;
    */

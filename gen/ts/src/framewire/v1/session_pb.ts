@@ -696,7 +696,8 @@ export enum GoodbyeReason {
   MESSAGE_TOO_LARGE = 9,
 
   /**
-   * The server holds as many sessions as it may: come back later (1013).
+   * The server holds as many sessions as it may, in all or of this address or
+   * token, or the address opens too many in a short time: come back later (1013).
    *
    * @generated from enum value: GOODBYE_REASON_OVERLOADED = 10;
    */
