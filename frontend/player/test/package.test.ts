@@ -1,0 +1,118 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const frontend = fileURLToPath(new URL("../../", import.meta.url));
+const player = join(frontend, "player");
+const tsc = join(frontend, "node_modules", ".bin", "tsc");
+
+/** A project of somebody who has installed the packed package, and what it depends on. */
+let project: string;
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), "framewire-package-"));
+  const installed = join(project, "node_modules", "@framewire", "player");
+  mkdirSync(installed, { recursive: true });
+  execFileSync(process.execPath, [join(frontend, "scripts", "build-package.mjs")]);
+  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", project], { cwd: player });
+  execFileSync("tar", ["-xzf", join(project, packed.toString().trim()), "--strip-components=1", "-C", installed]);
+  const { dependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
+  for (const [name, version] of Object.entries(dependencies)) {
+    expect(version, `version of ${name}`).toMatch(/^\d/);
+    mkdirSync(join(project, "node_modules", name, ".."), { recursive: true });
+    symlinkSync(join(frontend, "node_modules", name), join(project, "node_modules", name));
+  }
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+}, 60_000);
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+/** What a bundler leaves of a module. */
+async function bundled(code: string, name = "entry.js"): Promise<string> {
+  const input = join(project, name);
+  writeFileSync(input, code);
+  const bundle = await rolldown({ input, external: /^react\//, logLevel: "silent" });
+  const { output } = await bundle.generate({ format: "es" });
+  return output.map((file) => (file.type === "chunk" ? file.code : "")).join("\n");
+}
+
+/** The first block of a language in the package's own documentation that mentions something. */
+function told(language: string, mentioned: string): string {
+  const guide = readFileSync(join(project, "node_modules", "@framewire", "player", "README.md"), "utf8");
+  const blocks = [...guide.matchAll(/```(\w+)\n([\s\S]*?)```/g)];
+  const [, , code] = blocks.find(([, tag, text]) => tag === language && text?.includes(mentioned)) ?? [];
+  if (!code) throw new Error(`README.md shows no ${mentioned} in ${language}`);
+  return code;
+}
+
+/** What the compiler objects to in a module. */
+function complaints(name: string, code: string): string {
+  writeFileSync(join(project, name), code);
+  const strict = [
+    "--noEmit",
+    "--strict",
+    "--module",
+    "nodenext",
+    "--target",
+    "es2023",
+    "--lib",
+    "es2023,dom,dom.iterable",
+  ];
+  try {
+    execFileSync(tsc, [...strict, name], { cwd: project });
+    return "";
+  } catch (error) {
+    return String((error as { stdout?: Buffer }).stdout);
+  }
+}
+
+it("can be imported where there is no document", () => {
+  const entries = ["", "/client", "/publish", "/define", "/define-video"].map((entry) => `@framewire/player${entry}`);
+  const code = entries.map((entry) => `await import(${JSON.stringify(entry)});`).join("");
+  execFileSync(process.execPath, ["--input-type=module", "--eval", code], { cwd: project });
+});
+
+it("registers its elements and controls when bundled, and is gone from the bundle when nothing of it is used", async () => {
+  const whole = await bundled('import "@framewire/player/define";');
+  expect(whole).toContain("media-live-button");
+  expect(whole).toMatch(/define\("framewire-video"/);
+  expect(whole).toMatch(/define\("framewire-player"/);
+  expect(await bundled('import "@framewire/player/define-video";')).toMatch(/define\("framewire-video"/);
+  expect(await bundled('import "@framewire/player";')).not.toMatch(/class |function /);
+  const headless = await bundled('import { connect } from "@framewire/player"; globalThis.connect = connect;');
+  expect(headless).not.toMatch(/HTMLElement|MediaSource\(/);
+});
+
+it("has types that hold, down to the messages", () => {
+  const code = `
+    import { connect, type FramewirePlayerElement, type Stats } from "@framewire/player";
+    import "@framewire/player/define";
+    const client = connect("wss://video.example.com/ws?stream=garden");
+    client.on("fragment", (fragment) => {
+      const track: number = fragment.trackId;
+      // @ts-expect-error A number is no text.
+      const text: string = fragment.trackId;
+      console.log(track, text);
+    });
+    const element = document.querySelector<FramewirePlayerElement>("framewire-player");
+    const stats: Stats | undefined = element?.stats;
+    export const done: Promise<void> | undefined = element?.goLive();
+    console.log(stats?.latency);`;
+  expect(complaints("types.ts", code)).toBe("");
+});
+
+it("is used in its documentation as it can be", async () => {
+  const garden = await bundled(told("jsx", "player/define"), "entry.jsx");
+  expect(garden).toMatch(/define\("framewire-player"/);
+  expect(garden).toMatch(/jsx\("framewire-player", \{/);
+  const given = `declare const token: string; declare function archive(bytes: Uint8Array): void;
+    declare const config: { codec: string }, description: Uint8Array<ArrayBuffer>, width: number, height: number;
+    declare const chunk: EncodedVideoChunk, data: Uint8Array<ArrayBuffer>; declare let wanted: boolean;\n`;
+  expect(complaints("headless.ts", told("ts", "player/client") + given)).toBe("");
+  expect(complaints("publishing.ts", told("ts", "player/publish") + given)).toBe("");
+});
