@@ -13,6 +13,8 @@ import (
 	"github.com/framewire/framewire/server/internal/config"
 	"github.com/framewire/framewire/server/internal/desk"
 	"github.com/framewire/framewire/server/internal/origin"
+	"github.com/framewire/framewire/server/internal/publish"
+	"github.com/framewire/framewire/server/internal/publish/door"
 	"github.com/framewire/framewire/server/internal/publish/httppush"
 	"github.com/framewire/framewire/server/internal/publish/rtmp"
 	"github.com/framewire/framewire/server/internal/publish/whip"
@@ -38,12 +40,14 @@ type publishing struct {
 
 	ports   map[string]net.Addr // where RTMP is taken, by scheme
 	origins origin.List         // of pages that publish over HTTP
+	brake   door.Brake          // on guessing keys, over all protocols
 }
 
 // openPublishing opens the ports for publishers, unless nobody may publish.
 func (s *server) openPublishing() error {
 	c := &s.opts.Config
 	s.publishing.origins.Set(c.Origins, nil)
+	s.publishing.brake.Held = func(netip.Addr) { s.metrics.Refused("publish", publish.ErrTooManyAttempts) }
 	s.publishing.desk = desk.New(s.hub, desk.Options{
 		Rules:   rules(c, c.Listen),
 		Tokens:  &s.tokens,
@@ -59,6 +63,7 @@ func (s *server) openPublishing() error {
 		Convert: httppush.Through(ffmpeg.Convert, s.log),
 		Origins: pages{s},
 		Gate:    s.gate,
+		Brake:   &s.publishing.brake,
 		Silence: silenceOfTransports,
 		Log:     s.log,
 	})
@@ -146,6 +151,7 @@ func (s *server) openWHIP() error {
 		Loopback: true,
 		Origins:  pages{s},
 		Gate:     s.gate,
+		Brake:    &s.publishing.brake,
 		Silence:  silenceOfTransports,
 		Log:      s.log,
 	})
@@ -182,6 +188,7 @@ func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) 
 		server := rtmp.New(p.desk, rtmp.Options{
 			Silence: silenceOfTransports,
 			Gate:    s.gate,
+			Brake:   &s.publishing.brake,
 			Log:     s.log,
 		})
 		for _, listener := range p.rtmp {

@@ -15,6 +15,7 @@ func (s *server) sessionPublisher() func(session.Outlet) session.Publisher {
 	server := ws.New(ws.Options{
 		Desk:    s.publishing.desk,
 		Viewers: s.viewers,
+		Brake:   &s.publishing.brake,
 		Log:     s.log,
 	})
 	return func(o session.Outlet) session.Publisher {

@@ -263,3 +263,39 @@ func TestPublicationsEndWithTheirTokenOverEveryProtocol(t *testing.T) {
 	case <-ctx.Done():
 	}
 }
+
+func TestGuessesOfKeysCountOverAllProtocols(t *testing.T) {
+	s := start(t, "publish: {rtmp: '127.0.0.1:0', webrtc: '127.0.0.1:0', rules: [{streams: '**', key: k}]}\n")
+	// guess until the address is held up; some seconds later it may try one more.
+	guess := func() {
+		t.Helper()
+		for range 30 {
+			if status, _ := s.post("/publish/push", "video/mp2t", "guess", "", strings.NewReader("")); status == http.StatusTooManyRequests {
+				return
+			}
+		}
+		t.Fatal("30 guesses in a row are not held up")
+	}
+	v := s.must(client.Options{}, "")
+	guess()
+	_, err := v.Publish(s.ctx, &framewirev1.PublishStart{Stream: "ws", Key: "k"})
+	if publishEnd(err) != framewirev1.PublishEndReason_PUBLISH_END_REASON_TOO_MANY_ATTEMPTS {
+		t.Errorf("over a session: %v", err)
+	}
+	guess()
+	if status, _ := s.post("/whip/whip", "application/sdp", "k", "", offer(t)); status != http.StatusTooManyRequests {
+		t.Errorf("over WHIP: %d", status)
+	}
+	guess()
+	conn, err := net.Dial("tcp", s.rtmp())
+	if err != nil {
+		t.Fatal(err)
+	}
+	askRTMP(t, conn, "rtmp?key=k")
+	if text := said(t, conn); !strings.Contains(text, "too many wrong ones") {
+		t.Errorf("over RTMP: %q", text)
+	}
+	if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `framewire_refusals_total{reason="too_many_attempts",what="publish"}`) {
+		t.Error("the refusals are not counted")
+	}
+}

@@ -34,6 +34,7 @@ var reasons = []struct {
 	{session.ErrStreamFull, "too_many_viewers_of_stream"},
 	{publish.ErrBadName, "bad_name"},
 	{publish.ErrUnknownStream, "unknown_stream"},
+	{publish.ErrTooManyAttempts, "too_many_attempts"},
 	{publish.ErrBadKey, "bad_key"},
 	{publish.ErrStreamBusy, "stream_busy"},
 	{publish.ErrAddressFull, "too_many_publishers_of_address"},

@@ -103,6 +103,10 @@ var (
 	// ErrBadKey: the key is missing or wrong.
 	ErrBadKey = errors.New("the stream key is missing or wrong")
 
+	// ErrTooManyAttempts: too many wrong keys came from the publisher's address, and
+	// no more are looked at for a while. It wraps ErrBadKey.
+	ErrTooManyAttempts = fmt.Errorf("%w: too many wrong ones came from this address", ErrBadKey)
+
 	// ErrStreamBusy: another publisher has the stream, and keeps it.
 	ErrStreamBusy = errors.New("the stream already has a publisher")
 

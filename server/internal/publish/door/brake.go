@@ -22,9 +22,13 @@ const (
 	maxAddresses = 4096
 )
 
-// Brake slows the guessing of keys down. Its zero value is ready for use, by any
-// number of goroutines.
+// Brake slows the guessing of keys down, over all protocols that share it. Its zero
+// value is ready for use, by any number of goroutines.
 type Brake struct {
+	// Held is told of each attempt that is not looked at. Set it before the first.
+	// It must not block. Nil: nobody is told.
+	Held func(from netip.Addr)
+
 	mu     sync.Mutex
 	failed map[netip.Addr]debt // guarded by mu
 }
@@ -39,9 +43,17 @@ func (d debt) now(now time.Time) float64 {
 	return max(0, d.failures-now.Sub(d.at).Seconds()/recovery.Seconds())
 }
 
-// Wait returns how long an address has to wait before it may try a key, 0 when
-// it need not.
+// Wait returns how long an address that wants to try a key has to wait, 0 when it
+// need not.
 func (b *Brake) Wait(from netip.Addr, now time.Time) time.Duration {
+	wait := b.wait(from, now)
+	if wait > 0 && b.Held != nil {
+		b.Held(from)
+	}
+	return wait
+}
+
+func (b *Brake) wait(from netip.Addr, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	over := b.failed[gate.Network(from)].now(now) - (maxFailures - 1)

@@ -54,6 +54,9 @@ type Options struct {
 	// Origins are the pages that may publish. Nil: all.
 	Origins door.Origins
 
+	// Brake slows the guessing of keys down. Nil: one of its own.
+	Brake *door.Brake
+
 	// Gate limits how often an address may begin to publish. Nil: as often as it
 	// likes.
 	Gate *gate.Gate
@@ -70,7 +73,6 @@ type Options struct {
 // by a time: it sets read deadlines itself.
 type Handler struct {
 	options Options
-	brake   door.Brake
 
 	mu      sync.Mutex
 	closed  bool               // guarded by mu
@@ -82,6 +84,9 @@ type Handler struct {
 func New(o Options) *Handler {
 	if o.Silence == 0 {
 		o.Silence = defaultSilence
+	}
+	if o.Brake == nil {
+		o.Brake = new(door.Brake)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -135,7 +140,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "send the media as the body of a PUT or POST", http.StatusMethodNotAllowed)
 		return
 	}
-	if !door.Knock(h.options.Gate, w, r) || h.brake.Hold(w, r) {
+	if !door.Knock(h.options.Gate, w, r) || h.options.Brake.Hold(w, r) {
 		return
 	}
 	key := door.Key(r)
@@ -149,7 +154,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	publication, err := h.admit(r, key)
 	if err != nil {
 		if errors.Is(err, publish.ErrBadKey) && key != "" {
-			h.brake.Failed(door.Remote(r).Addr(), time.Now())
+			h.options.Brake.Failed(door.Remote(r).Addr(), time.Now())
 		}
 		door.Refuse(w, err, key != "")
 		return

@@ -45,10 +45,9 @@ func (c *conn) publish(ctx context.Context, cl *call) error {
 
 // open asks the desk, unless this address has tried too many keys.
 func (c *conn) open(ctx context.Context, stream, key string) (publish.Publication, error) {
-	remote, brake := addressOf(c.nc), &c.server.brake
+	remote, brake := addressOf(c.nc), c.opts.Brake
 	if wait := brake.Wait(remote.Addr(), time.Now()); wait > 0 {
-		return nil, fmt.Errorf("%w: too many wrong ones came from this address; try again in %v",
-			publish.ErrBadKey, wait.Round(time.Second))
+		return nil, fmt.Errorf("%w; try again in %v", publish.ErrTooManyAttempts, wait.Round(time.Second))
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Setup)
 	defer cancel()

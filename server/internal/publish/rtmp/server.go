@@ -72,6 +72,9 @@ type Options struct {
 	// without a key.
 	MaxWaiting int
 
+	// Brake slows the guessing of keys down. Nil: one of its own.
+	Brake *door.Brake
+
 	// Gate limits how often an address may connect. Nil: as often as it likes.
 	Gate *gate.Gate
 
@@ -86,6 +89,7 @@ func (o Options) withDefaults() Options {
 	o.MaxMessage = cmp.Or(o.MaxMessage, 8<<20)
 	o.MaxConnections = cmp.Or(o.MaxConnections, 200)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 50)
+	o.Brake = cmp.Or(o.Brake, new(door.Brake))
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -96,7 +100,6 @@ func (o Options) withDefaults() Options {
 type Server struct {
 	desk  publish.Desk
 	opts  Options
-	brake door.Brake
 	lobby lobby
 }
 

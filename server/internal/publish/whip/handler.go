@@ -47,7 +47,6 @@ type Handler struct {
 	engine  webrtc.SettingEngine
 	conn    *net.UDPConn
 	mux     *ice.UDPMuxDefault
-	brake   door.Brake
 	patient http.Handler // serve, with its patience bounded
 
 	mu       sync.Mutex
@@ -176,7 +175,7 @@ func readBody(w http.ResponseWriter, r *http.Request, contentType string) ([]byt
 
 // post opens a session.
 func (h *Handler) post(w http.ResponseWriter, r *http.Request, stream string) {
-	if !door.Knock(h.options.Gate, w, r) || h.brake.Hold(w, r) {
+	if !door.Knock(h.options.Gate, w, r) || h.options.Brake.Hold(w, r) {
 		return
 	}
 	body, ok := readBody(w, r, typeOffer)
@@ -201,7 +200,7 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, stream string) {
 		return
 	case err != nil:
 		if errors.Is(err, publish.ErrBadKey) && key != "" {
-			h.brake.Failed(door.Remote(r).Addr(), time.Now())
+			h.options.Brake.Failed(door.Remote(r).Addr(), time.Now())
 		}
 		door.Refuse(w, err, key != "")
 		return

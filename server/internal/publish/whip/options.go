@@ -77,6 +77,9 @@ type Options struct {
 	// Origins are the pages that may publish. Nil: all.
 	Origins door.Origins
 
+	// Brake slows the guessing of keys down. Nil: one of its own.
+	Brake *door.Brake
+
 	// Gate limits how often an address may offer. Nil: as often as it likes.
 	Gate *gate.Gate
 
@@ -100,6 +103,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Silence == 0 {
 		o.Silence = defaultSilence
+	}
+	if o.Brake == nil {
+		o.Brake = new(door.Brake)
 	}
 	if o.Patience == 0 {
 		o.Patience = defaultPatience

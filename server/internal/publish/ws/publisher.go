@@ -167,7 +167,7 @@ func (p *Publisher) start(m wire.PublishStart, now time.Time) {
 	}
 	p.watching.Wait()
 	address := p.client.remote()
-	brake := &p.server.brake
+	brake := p.server.opts.Brake
 	if wait := brake.Wait(address.Addr(), now); wait > 0 {
 		p.client.Send(wire.PublishEnded{ID: m.ID, Reason: wire.PublishTooManyAttempts, RetryAfter: wait,
 			Message: "Too many wrong stream keys came from this address."})

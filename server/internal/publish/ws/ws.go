@@ -44,6 +44,9 @@ type Options struct {
 	// Viewers returns the number of viewers of a stream. Nil: it is not told.
 	Viewers func(stream string) int
 
+	// Brake slows the guessing of keys down. Nil: one of its own.
+	Brake *door.Brake
+
 	// Log takes what an operator should know. Default: nothing.
 	Log *slog.Logger
 }
@@ -53,16 +56,14 @@ const messageRoom = 1 << 10
 
 // Server opens a Publisher for each session that asks. It may be used by any
 // number of goroutines.
-type Server struct {
-	opts  Options
-	brake door.Brake
-}
+type Server struct{ opts Options }
 
 // New returns a Server.
 func New(opts Options) *Server {
 	opts.SampleBytes = cmp.Or(opts.SampleBytes, 8<<20)
 	opts.AckInterval = cmp.Or(opts.AckInterval, 200*time.Millisecond)
 	opts.OpenTimeout = cmp.Or(opts.OpenTimeout, 10*time.Second)
+	opts.Brake = cmp.Or(opts.Brake, new(door.Brake))
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	if opts.Viewers == nil {
 		opts.Viewers = func(string) int { return 0 }
