@@ -160,6 +160,26 @@ describe("the player's controls", () => {
   });
 });
 
+describe("the statistics", () => {
+  it("leave the button for sound free, however narrow the player is", async (stage) => {
+    const player = await stage.embed(address, "demo", "?muted=1");
+    const page = player.page as Page;
+    await player.plays();
+    await player.do((element) => element.setAttribute("stats", ""));
+    const panel = page.locator('framewire-player [part="stats"]');
+    const button = page.getByRole("button", { name: "Turn sound on" });
+    for (const width of [320, 360, 640]) {
+      await page.setViewportSize({ width, height: Math.round((width * 9) / 16) });
+      await until("room for both", async () => {
+        const [one, other] = [await panel.boundingBox(), await button.boundingBox()];
+        return one && other && one.x >= 0 && one.x + one.width <= other.x && other.x + other.width <= width;
+      });
+    }
+    await button.click();
+    await until("sound", () => player.do((element) => !element.muted));
+  });
+});
+
 describe("what an operator asks of players", () => {
   it("is obeyed and answered", async (stage) => {
     const player = await stage.embed(address, "demo", "?muted=0");

@@ -105,6 +105,7 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
   box-shadow: 0 6px 24px rgb(0 0 0 / .35); cursor: pointer; white-space: nowrap;
 }
 .pill svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
+:host([stats]) .pill { left: auto; right: 12px; transform: none; }
 .toasts { position: absolute; left: 14px; bottom: 76px; display: grid; gap: 8px; max-width: min(420px, calc(100% - 28px)); justify-items: start; pointer-events: none; }
 .toast {
   display: flex; gap: 10px; align-items: start; padding: 10px 12px; border-radius: 10px; background: var(--glass);
@@ -138,6 +139,11 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
   .panel { font-size: 11px; max-height: calc(100% - 68px); }
   .message[data-card] { padding: 14px 16px; }
   .message-title { font-size: 15px; }
+}
+@container (max-width: 560px) {
+  :host([stats]) .pill { padding: 10px; }
+  :host([stats]) .pill span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .pill:not([hidden]) ~ .panel[part="stats"] { width: min(340px, calc(100% - 76px)); }
 }
 @container (max-width: 300px) { .bar .optional { display: none; } }
 @media (prefers-reduced-motion: reduce) {
