@@ -33,8 +33,8 @@ func (r *Run) defers(next []*track) bool {
 }
 
 // deferred takes a sample while the tracks of an epoch wait for a keyframe, which
-// begins it, or for pictures to stop, when it holds up none. It reports whether the sample has a place: that of a track still to come
-// has none.
+// begins it, or for pictures to stop, when it holds up none. It reports whether the
+// sample has a place: that of a track still to come has none.
 func (r *Run) deferred(s *media.Sample) (bool, error) {
 	to := find(r.next, s.TrackID)
 	if to.Kind() == media.Video && s.Keyframe || to.Kind() == media.Audio && r.still(s.CapturedAt) {
