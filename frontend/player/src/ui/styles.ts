@@ -137,6 +137,7 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
   .bottom { padding: 20px 4px 4px; }
   .play { width: 62px; height: 62px; }
   .panel { font-size: 11px; max-height: calc(100% - 68px); }
+  .panel canvas { height: 28px; margin: 2px 0 4px; }
   .message[data-card] { padding: 14px 16px; }
   .message-title { font-size: 15px; }
 }

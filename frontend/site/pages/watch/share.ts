@@ -76,11 +76,11 @@ export function openShareDialog(stream: StreamName): void {
   );
   const dialog = h(
     "dialog",
-    { class: "share", "aria-labelledby": "share-title" },
-    h("div", { class: "share-head" }, h("h2", { id: "share-title" }, "Share and embed"), close),
+    { class: "sheet share", "aria-labelledby": "share-title" },
+    h("div", { class: "sheet-head" }, h("h2", { id: "share-title" }, "Share and embed"), close),
     h(
       "div",
-      { class: "share-body" },
+      { class: "sheet-body" },
       optionsForm(show),
       h(
         "div",
