@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -26,6 +27,8 @@ type cli struct {
 	Token   tokenCmd   `cmd:"" help:"Make an access token."`
 	Check   checkCmd   `cmd:"" name:"check-config" help:"Check a configuration."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" short:"v" help:"Print the version."`
 }
 
 const description = `Live video to any web page over one WebSocket.
@@ -45,6 +48,7 @@ func main() {
 		kong.Description(description),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Vars{"version": versionText()},
 	)
 	if err != nil {
 		panic(err) // the commands above are wrong
@@ -68,16 +72,22 @@ func main() {
 
 type versionCmd struct{}
 
-// Run prints the version, the Go release and the commit.
+// Run prints the version.
 func (versionCmd) Run() error {
-	fmt.Println("framewire", version)
+	fmt.Println(versionText())
+	return nil
+}
+
+// versionText is the version, the Go release and the commit, a line each.
+func versionText() string {
+	lines := []string{"framewire " + version}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		fmt.Println("built with", info.GoVersion)
+		lines = append(lines, "built with "+info.GoVersion)
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
-				fmt.Println("commit", s.Value)
+				lines = append(lines, "commit "+s.Value)
 			}
 		}
 	}
-	return nil
+	return strings.Join(lines, "\n")
 }
