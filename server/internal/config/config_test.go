@@ -58,6 +58,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"lisen: :80", "did you mean listen?"},
 		{"window: 1m\npublish: {max_publisher: 3}", "[2:"},
 		{"publish: {max_publisher: 3}", "did you mean max_publishers?"},
+		{"publish: {key: secret}", "\nkey belongs to tls, publish.rules[]"},
+		{"viewers: 3", "\nviewers belongs to limits"},
 		{"listen: [1", "[1:"},
 		{"window: 30", "30"},
 		{"window: 0s", "window"},

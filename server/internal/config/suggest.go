@@ -1,10 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -25,35 +25,50 @@ func suggestion(err error) string {
 		return ""
 	}
 	best, least := "", 3 // more changes than two make another word
-	for _, key := range keys(reflect.TypeFor[Config]()) {
-		if d := distance(found[1], key); d < least {
+	var places []string  // that have this very key
+	for _, path := range paths("", reflect.TypeFor[Config]()) {
+		place, key := "", path
+		if i := strings.LastIndexByte(path, '.'); i >= 0 {
+			place, key = path[:i], path[i+1:]
+		}
+		if key == found[1] {
+			places = append(places, cmp.Or(place, "the top"))
+		} else if d := distance(found[1], key); d < least {
 			best, least = key, d
 		}
 	}
-	if best == "" {
+	switch {
+	case len(places) > 0:
+		return "\n" + found[1] + " belongs to " + strings.Join(places, ", ")
+	case best != "":
+		return "\ndid you mean " + best + "?"
+	default:
 		return ""
 	}
-	return "\ndid you mean " + best + "?"
 }
 
-// keys lists the keys of a configuration's type and of all in it.
-func keys(t reflect.Type) []string {
+// paths lists the keys of a configuration's type and of all in it, each behind those
+// that it stands below, such as "publish.streams[].key".
+func paths(below string, t reflect.Type) (all []string) {
 	switch t.Kind() {
-	case reflect.Slice, reflect.Map, reflect.Pointer:
-		return keys(t.Elem())
+	case reflect.Slice:
+		return paths(strings.TrimSuffix(below, ".")+"[].", t.Elem())
+	case reflect.Map:
+		return paths(below+"*.", t.Elem())
+	case reflect.Pointer:
+		return paths(below, t.Elem())
 	case reflect.Struct:
 	default:
 		return nil
 	}
-	var all []string
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
 		if name != "" {
-			all = append(append(all, name), keys(t.Field(i).Type)...)
+			path := below + name
+			all = append(append(all, path), paths(path+".", t.Field(i).Type)...)
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 // distance is the number of bytes to change, add or leave out to make b of a
