@@ -104,7 +104,7 @@ describe("a machine that sleeps, or changes its network", () => {
     // All of the page stands still, its worker too, while the server goes on.
     for (const id of pages) process.kill(id, "SIGSTOP");
     try {
-      await new Promise((resolve) => setTimeout(resolve, 5_000));
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
     } finally {
       for (const id of pages) process.kill(id, "SIGCONT");
     }

@@ -14,9 +14,9 @@ export default defineConfig({
     hookTimeout: 180_000,
     teardownTimeout: 30_000,
     // A browser that decodes in software on two cores is at the mercy of its
-    // neighbours. The report names what passed only at a second attempt; what
-    // fails three times is a defect.
-    retry: 2,
+    // neighbours. The report names what passed only at the second attempt; what
+    // fails twice is a defect.
+    retry: 1,
     reporters: ["default", "./harness/summary.ts"],
   },
 });
