@@ -64,6 +64,20 @@ describe("players under load", () => {
     expect((await player.stats())?.reconnects).toBe(0);
   });
 
+  it("the distance from live grows on an uneven network, and shrinks when it is even again", async (stage) => {
+    const network = stage.closes(await startNetwork(address));
+    const player = await stage.embed(network.address, "small", "?muted=0");
+    await player.plays();
+    const target = async () => (await player.stats())?.target ?? Number.NaN;
+    const near = await target();
+    await network.set({ down: { jitter_ms: 250 } });
+    await until("a greater distance", async () => (await target()) > near + 100);
+    const far = await target();
+    await network.set({});
+    await until("a smaller one again", async () => (await target()) < (near + far) / 2, 60_000);
+    await player.plays();
+  });
+
   it("a link squeezed below the bitrate leaves a gap that is told, and live comes back", async (stage) => {
     const network = stage.closes(await startNetwork(address));
     const player = await stage.embed(network.address, "demo", "?muted=0");

@@ -180,6 +180,50 @@ describe("the statistics", () => {
   });
 });
 
+describe("a browser", () => {
+  it("without Media Source Extensions is told why, and offered the stream in other forms", async (stage) => {
+    const player = await stage.embed(address, "demo", "", {
+      init: () => {
+        for (const name of ["MediaSource", "ManagedMediaSource"]) Reflect.deleteProperty(window, name);
+      },
+    });
+    expect(await player.reaches("failed")).toMatchObject({ reason: "no_media_source" });
+    const links = () =>
+      player.do((element) =>
+        [...(element.shadowRoot?.querySelectorAll<HTMLAnchorElement>("[part=message-links] a") ?? [])]
+          .filter((link) => link.checkVisibility())
+          .map((link) => link.href),
+      );
+    await until("two links", async () => (await links()).length === 2);
+    const types = await Promise.all(
+      (await links()).map(async (link) => {
+        const response = await fetch(link);
+        await response.body?.cancel();
+        return response.headers.get("content-type");
+      }),
+    );
+    expect(types.sort()).toEqual([expect.stringMatching(/^multipart\/x-mixed-replace/), "video/mp4"]);
+  });
+
+  it("with nothing but ManagedMediaSource plays with that, and with remote playback off", async (stage) => {
+    const player = await stage.embed(address, "demo", "?muted=0", {
+      init: () => {
+        // As on an iPhone; to the element, what this browser plays has to be what it knows.
+        const { MediaSource } = window;
+        class ManagedMediaSource extends MediaSource {
+          readonly streaming = true;
+        }
+        Reflect.deleteProperty(window, "MediaSource");
+        Object.assign(window, { ManagedMediaSource });
+      },
+    });
+    await player.plays();
+    await player.sounds();
+    expect((await player.stats())?.thread).toBe("page");
+    expect(await player.do((element) => element.media.nativeEl.disableRemotePlayback)).toBe(true);
+  });
+});
+
 describe("what an operator asks of players", () => {
   it("is obeyed and answered", async (stage) => {
     const player = await stage.embed(address, "demo", "?muted=0");

@@ -1,5 +1,5 @@
 import type { StreamInfo } from "../client/types.ts";
-import { endpoint } from "../client/url.ts";
+import { endpoint, type PlainFormat, plainUrl } from "../client/url.ts";
 import type { PlayerStatus, Stats, UndecodableTrack } from "../status.ts";
 import { type Millis, now, type Seconds } from "../units.ts";
 import { MediaElement } from "./base.ts";
@@ -262,6 +262,22 @@ export class FramewireVideoElement extends MediaElement {
   /** Tries now where an attempt to connect is waited for. */
   reconnect(): void {
     this.#control.reconnect();
+  }
+  /**
+   * Where the stream is over plain HTTP, for what cannot play it as this element
+   * does; empty where src is no address or names no stream. A token that is a
+   * string goes with it.
+   */
+  plainUrl(format: PlainFormat): string {
+    let url: URL | undefined;
+    try {
+      url = plainUrl(this.#url(), format);
+    } catch {
+      return "";
+    }
+    const token = this.#token ?? this.getAttribute("token");
+    if (url && typeof token === "string") url.searchParams.set("token", token);
+    return url?.href ?? "";
   }
   /** Starts over, with a new connection. */
   retry(): void {

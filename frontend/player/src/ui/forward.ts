@@ -48,6 +48,7 @@ export const forwardedMethods = [
   "listStreams",
   "subscribeStreams",
   "reconnect",
+  "plainUrl",
   "retry",
   "requestPictureInPicture",
   "getVideoPlaybackQuality",

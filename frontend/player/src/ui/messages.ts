@@ -8,6 +8,8 @@ export interface Message {
   /** A turning ring tells that something is being done. */
   readonly busy: boolean;
   readonly action?: { readonly label: string; readonly does: "play" | "retry" | "reconnect" };
+  /** What does not play here may play in another form. */
+  readonly elsewhere: boolean;
 }
 
 const waiting = {
@@ -40,7 +42,7 @@ const endings = {
 
 const disconnects: Partial<Record<string, string>> = {
   too_slow: "The connection is too slow for this stream.",
-  overloaded: "The server has as many viewers as it can hold.",
+  overloaded: "The server takes no more viewers just now.",
   restarting: "The server is being restarted.",
   shutting_down: "The server was stopped.",
   unreachable: "The server cannot be reached.",
@@ -57,10 +59,10 @@ export function messageOf(status: PlayerStatus): Message | undefined {
       return undefined;
     case "connecting":
     case "buffering":
-      return { title: "", text: "", busy: true };
+      return { title: "", text: "", busy: true, elsewhere: false };
     case "waiting": {
       const [title, text] = waiting[status.reason];
-      return { title, text, busy: true };
+      return { title, text, busy: true, elsewhere: status.reason === "nothing_decodable" };
     }
     case "reconnecting": {
       const seconds = Math.max(0, Math.ceil((status.retryAt - now()) / 1000));
@@ -68,6 +70,7 @@ export function messageOf(status: PlayerStatus): Message | undefined {
         title: seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting",
         text: disconnects[status.reason] ?? "The connection was lost.",
         busy: true,
+        elsewhere: false,
         ...(seconds > 1 && { action: { label: "Try now", does: "reconnect" } as const }),
       };
     }
@@ -76,16 +79,18 @@ export function messageOf(status: PlayerStatus): Message | undefined {
         title: "Ended",
         text: endings[status.reason],
         busy: false,
+        elsewhere: false,
         action: { label: "Play again", does: "play" },
       };
     case "failed": {
       const [title, text] = failures[status.reason];
-      const retry = status.reason !== "no_media_source" && status.reason !== "unsupported_codec";
+      const elsewhere = status.reason === "no_media_source" || status.reason === "unsupported_codec";
       return {
         title,
         text: text || status.message,
         busy: false,
-        ...(retry && { action: { label: "Try again", does: "retry" } as const }),
+        elsewhere,
+        ...(!elsewhere && { action: { label: "Try again", does: "retry" } as const }),
       };
     }
     default:

@@ -1,3 +1,4 @@
+import type { PlainFormat } from "../client/url.ts";
 import { BaseElement } from "../element/base.ts";
 import type { FramewireVideoElement } from "../element/video.ts";
 import type { Notice, PlayerStatus, Stats } from "../status.ts";
@@ -150,6 +151,16 @@ export class FramewirePlayerElement extends BaseElement {
     parts.message.toggleAttribute("data-card", message.title !== "");
     parts.action.hidden = message.action === undefined;
     parts.action.textContent = message.action?.label ?? "";
+    this.#elsewhere(message.elsewhere);
+  }
+
+  /** Offers the stream in forms that every browser, or another program, plays. */
+  #elsewhere(offered: boolean): void {
+    const parts = this.#parts;
+    if (!parts) return;
+    const links = [...parts.elsewhere.querySelectorAll("a")];
+    for (const link of links) link.href = offered ? parts.video.plainUrl(link.dataset.format as PlainFormat) : "";
+    parts.elsewhere.hidden = !offered || links.some((link) => link.getAttribute("href") === "");
   }
 
   #act(): void {
@@ -267,6 +278,7 @@ function findParts(root: ShadowRoot) {
     messageTitle: find<HTMLElement>(".message-title"),
     messageText: find<HTMLElement>(".message-text"),
     action: find<HTMLElement>(".button"),
+    elsewhere: find<HTMLElement>(".elsewhere"),
     play: find<HTMLElement>(".play"),
     unmute: find<HTMLElement>(".pill"),
     toasts: find<HTMLElement>(".toasts"),

@@ -83,6 +83,9 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
 }
 .message-title { font-size: 17px; font-weight: 650; font-variant-numeric: tabular-nums; }
 .message-text { color: #cdd3de; }
+.elsewhere { display: grid; gap: 8px; margin: 6px 0 0; }
+.elsewhere[hidden] { display: none; }
+.elsewhere a { color: inherit; text-underline-offset: 3px; pointer-events: auto; }
 .ring {
   width: 38px; height: 38px; border-radius: 50%; border: 3px solid rgb(255 255 255 / .2); border-top-color: #fff;
   animation: turn .9s linear infinite; margin-bottom: 4px;

@@ -52,6 +52,10 @@ export const template = /* html */ `
     <div class="message-title" part="message-title"></div>
     <div class="message-text" part="message-text"></div>
     <button type="button" class="button" part="message-action"></button>
+    <p class="elsewhere" part="message-links" hidden>
+      <a data-format="mjpeg" target="_blank" rel="noopener">Watch as pictures, without sound</a>
+      <a data-format="mp4" target="_blank" rel="noopener">Plain video, for other players</a>
+    </p>
   </div>
   <button type="button" class="play" part="play-overlay" aria-label="Play" hidden>${icon('<path d="M7 4.5v15l12-7.5z"/>')}</button>
 </div>
