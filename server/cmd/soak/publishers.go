@@ -39,7 +39,7 @@ func (w *world) publishers() map[string]deed {
 		"publishers over RTMP":                w.encoder(w.routeRTMP, rtmp("pub/rtmp", "soak")),
 		"publishers over RTMP, taking over":   w.encoder(w.routeRTMP, rtmp("taken/a", "soak")),
 		"publishers over RTMP, as well":       w.encoder(w.routeRTMP, rtmp("taken/a", "soak")),
-		"publishers with a wrong key":         w.encoder(w.routeRTMP, rtmp("pub/wrong", "guess")),
+		"publishers with a wrong key":         seldom(w.encoder(w.routeRTMP, rtmp("pub/wrong", "guess"))),
 		"publishers by PUT, MPEG-TS":          w.encoder(w.routeWeb, put("pub/put", "mpegts", "soak")),
 		"publishers by PUT, Matroska":         w.encoder(w.routeWeb, put("pub/mkv", "matroska", "soak")),
 		"publishers over WebSocket":           w.publishOverWebSocket,
@@ -50,6 +50,17 @@ func (w *world) publishers() map[string]deed {
 		"rubbish over WebSocket":              w.rubbish(w.routeWeb, "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: framewire.v1.proto\r\n\r\n"),
 		"rubbish to the operator's service":   w.rubbish(w.routeWeb, "POST /framewire.v1.AdminService/AddStream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/proto\r\nContent-Length: 60000\r\n\r\n"),
 		"connections that send a bit at most": w.rubbish(w.routeWeb, "GET / HTTP/1.1\r\nHos"),
+	}
+}
+
+// seldom does it with time between. Who tries wrong keys more often than that holds up
+// all who come from this machine.
+func seldom(do deed) deed {
+	return func(ctx context.Context, r *rand.Rand) error {
+		if pause(ctx, between(r, 8*time.Second, 20*time.Second)) != nil {
+			return nil
+		}
+		return do(ctx, r)
 	}
 }
 
