@@ -13,6 +13,9 @@ var (
 	// ErrMessageFlood is returned by Conn.Receive for a message so large that it
 	// was not read to its end. Nothing more can be received.
 	ErrMessageFlood = errors.New("message far too large")
+	// ErrProtocol is returned by Conn.Receive for frames that are none. Nothing
+	// more can be received, and the close frame may have been sent already.
+	ErrProtocol = errors.New("WebSocket framing is broken")
 )
 
 // Message is one WebSocket message to a client.

@@ -130,7 +130,7 @@ func (v *Viewer) gather(now time.Time, b *Batch) Next {
 	}
 	v.queue.drain(b)
 	v.room.Broadcast()
-	if v.goodbye != nil {
+	if v.goodbye != nil && v.goodbye.Reason != wire.ProtocolError { // no message follows a close frame
 		e := v.peer.Encoding
 		b.add(Message{Data: e.Encode(*v.goodbye), Text: e.Text()})
 	}

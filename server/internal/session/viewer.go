@@ -197,6 +197,9 @@ func (v *Viewer) receive() {
 		case errors.Is(err, ErrMessageFlood):
 			v.Goodbye(wire.Goodbye{Reason: wire.GoodbyeTooLarge, Message: "A message was far larger than Limits.max_message_bytes."})
 			return
+		case errors.Is(err, ErrProtocol):
+			v.Goodbye(wire.Goodbye{Reason: wire.ProtocolError, Message: err.Error()})
+			return
 		case err != nil:
 			return
 		case !text && v.peer.Encoding.Text() && v.publishes():

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -52,7 +53,7 @@ func (s *socket) Receive() (data []byte, text bool, err error) {
 	}
 	kind, r, err := s.ws.Reader(context.Background())
 	if err != nil {
-		return nil, false, err
+		return nil, false, framing(err)
 	}
 	text = kind == websocket.MessageText
 	s.buffer = s.buffer[:0]
@@ -70,9 +71,22 @@ func (s *socket) Receive() (data []byte, text bool, err error) {
 		case errors.Is(err, io.EOF):
 			return s.buffer, text, nil
 		case err != nil:
-			return nil, text, err
+			return nil, text, framing(err)
 		}
 	}
+}
+
+// framing marks errors of the WebSocket library as session.ErrProtocol that are
+// neither a close frame of the client nor of the connection under it.
+func framing(err error) error {
+	var closed websocket.CloseError
+	var network net.Error // a system's errors and deadlines are such as well
+	switch {
+	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("%w: %w", session.ErrProtocol, err)
 }
 
 // Allow is session.Widener.
@@ -100,7 +114,7 @@ func (s *socket) discard(r io.Reader) error {
 		case errors.Is(err, io.EOF):
 			return session.ErrMessageTooLarge
 		case err != nil:
-			return err
+			return framing(err)
 		}
 	}
 	return session.ErrMessageFlood
