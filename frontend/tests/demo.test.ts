@@ -1,3 +1,4 @@
+import { TrackKind } from "@framewire/schema/media";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
@@ -105,6 +106,38 @@ describe("commands", () => {
     await until("the slider to follow", async () => (await shown()).slider === "0.25");
     const result = tap.received("commandResult").find((result) => result.id === id);
     expect(result?.outcome.case).toBe("done");
+  });
+
+  it("choosing picture or sound alone leaves out the other on the wire, and plays on", async (stage) => {
+    const { tap, player } = await tapped(stage);
+    const [started] = tap.received("streamStarted");
+    const video = started?.tracks.find(({ kind }) => kind === TrackKind.VIDEO)?.id ?? 0;
+    const audio = started?.tracks.find(({ kind }) => kind === TrackKind.AUDIO)?.id ?? 0;
+    const select = (tracks: { video: number; audio: number }) =>
+      player.do((element, to) => element.selectTracks(to), tracks);
+    const goesOn = async () => {
+      const before = await player.do((element) => element.currentTime);
+      await until("time to go on", () => player.do((element, from) => element.currentTime > from + 2, before));
+    };
+
+    await select({ video, audio: 0 });
+    let from = await tap.settled();
+    await goesOn();
+    await player.plays(30);
+    expect(tap.media("audio", from), "bytes of sound").toBe(0);
+    expect(await player.do((element) => element.media.nativeEl.volume), "what stands in for sound").toBe(0);
+
+    await select({ video: 0, audio });
+    from = await tap.settled();
+    await goesOn();
+    await player.sounds();
+    expect(tap.media("video", from), "bytes of pictures").toBe(0);
+    await until("sound that is heard", () => player.do((element) => element.media.nativeEl.volume === 1));
+
+    await select({ video, audio });
+    await player.plays(30);
+    expect(await player.recoveries("rebuild"), "new MediaSources").toEqual([]);
+    expect(tap.sockets, "connections").toBe(1);
   });
 
   it("seeking back plays the past, and going live the present, on the same connection", async (stage) => {

@@ -95,6 +95,21 @@ describe("players under load", () => {
     expect(await player.recoveries("reconnect")).toEqual([]);
   });
 
+  it("a link that carries sound alone is heard on, under the last picture", async (stage) => {
+    const network = stage.closes(await startNetwork(address));
+    const player = await stage.embed(network.address, "demo", "?muted=0");
+    await player.plays();
+    await network.set({ down: { rate_bytes_per_second: 25_000, queue_bytes: 8_192 } });
+    const thinned = async () => /only/.test((await player.stats())?.degradation ?? "");
+    await until("pictures to be left out", thinned);
+    await until("sound alone", async () => (await player.stats())?.degradation === "audio_only");
+    const before = await player.do((element) => element.currentTime);
+    await until("time to go on", () => player.do((element, from) => element.currentTime > from + 4, before));
+    await player.sounds();
+    expect(await thinned(), "with pictures left out still").toBe(true);
+    expect((await player.stats())?.reconnects).toBe(0);
+  });
+
   it("what was played is removed, so that memory stays flat", async (stage) => {
     const player = await stage.embed(address, "small");
     await player.plays();

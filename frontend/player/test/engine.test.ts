@@ -4,6 +4,7 @@ import { Filler } from "../src/engine/filler.ts";
 import { Jitter } from "../src/engine/jitter.ts";
 import { Join } from "../src/engine/join.ts";
 import { Replay } from "../src/engine/replay.ts";
+import { Slides } from "../src/engine/slides.ts";
 import { codecFamily, type Kind } from "../src/engine/track.ts";
 import { Trimmer } from "../src/engine/trim.ts";
 import { Watchdog } from "../src/engine/watchdog.ts";
@@ -175,6 +176,62 @@ describe("Filler", () => {
     expect(filler.fill(10)).toEqual([]);
     filler.saw(new Uint8Array([0, 0, 0, 255, 1]), 0, 1024);
     expect(filler.fill(10)).toEqual([]);
+  });
+});
+
+describe("Slides", () => {
+  const box = (type: string, ...content: number[][]): number[] => {
+    const body = content.flat();
+    return [0, 0, 0, body.length + 8, ...[...type].map((c) => c.charCodeAt(0)), ...body];
+  };
+  const u32 = (value: number) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+  /** A chunk of one sample as the server writes it; with durations of their own where rows has them. */
+  const chunk = (trunFlags = 0x201, tfhdFlags = 0x020028) =>
+    new Uint8Array([
+      ...box(
+        "moof",
+        box(
+          "traf",
+          box("tfhd", u32(tfhdFlags), u32(1), u32(3_000), u32(0)),
+          box("tfdt", u32(0x0100_0000), u32(0), u32(90_000)),
+          box("trun", u32(trunFlags), u32(1), u32(0), u32(3)),
+        ),
+      ),
+      ...box("mdat", [1, 2, 3]),
+    ]);
+  const fields = (bytes: Uint8Array) => {
+    const view = new DataView(bytes.buffer);
+    return { duration: view.getUint32(8 + 8 + 8 + 8), time: view.getBigUint64(8 + 8 + 24 + 8 + 4) };
+  };
+
+  it("has a keyframe stand from one time until another, and a second at least", () => {
+    const slides = new Slides();
+    slides.saw(chunk(), 90_000, 6_000);
+    const short = slides.from(4, 4.02);
+    expect(short).toMatchObject({ start: 4, end: 5 });
+    expect(short && fields(short.payload)).toEqual({ duration: 90_000, time: 354_000n });
+    const long = slides.from(4, 8);
+    expect(long).toMatchObject({ start: 4, end: 8 });
+    expect(long && fields(long.payload)).toEqual({ duration: 360_000, time: 354_000n });
+    expect(long?.payload.slice(-3)).toEqual(new Uint8Array([1, 2, 3]));
+  });
+  it("leaves the keyframe itself as it is", () => {
+    const slides = new Slides();
+    const keyframe = chunk();
+    slides.saw(keyframe, 90_000, 0);
+    slides.from(7, 8);
+    expect(keyframe).toEqual(chunk());
+  });
+  it("makes nothing without a keyframe, or of one that it does not understand", () => {
+    const slides = new Slides();
+    expect(slides.from(1, 2)).toBeUndefined();
+    for (const strange of [chunk(0x301), chunk(0x201, 0x020020), new Uint8Array([0, 0, 0, 9, 1])]) {
+      slides.saw(strange, 90_000, 0);
+      expect(slides.from(1, 2)).toBeUndefined();
+    }
+    slides.saw(chunk(), 90_000, 0);
+    slides.clear();
+    expect(slides.from(1, 2)).toBeUndefined();
   });
 });
 

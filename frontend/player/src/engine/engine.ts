@@ -11,6 +11,7 @@ import type { Profile } from "./profile.ts";
 import type { Operation } from "./queue.ts";
 import { type Kept, Replay } from "./replay.ts";
 import { choose, kindOf, sameKinds } from "./select.ts";
+import { Slides } from "./slides.ts";
 import type { Kind, TrackBuffer } from "./track.ts";
 import { Trimmer } from "./trim.ts";
 
@@ -36,7 +37,7 @@ export interface EngineEvents {
 
 /** What the engine has to know of the session and the page. */
 export interface Wishes extends Course {
-  /** Whether the server sends sound, and pictures. */
+  /** Whether the server sends sound, and every picture. */
   readonly sound: boolean;
   readonly picture: boolean;
 }
@@ -55,6 +56,7 @@ export class Engine {
   readonly #captured = new CaptureTimes();
   readonly #replay = new Replay();
   readonly #trimmer = new Trimmer();
+  readonly #slides = new Slides();
   readonly #timer: ReturnType<typeof setInterval>;
 
   #media: Media;
@@ -118,7 +120,9 @@ export class Engine {
   set wishes(wishes: Wishes) {
     this.#wishes = wishes;
     this.#pilot.course = wishes;
-    this.#filling = this.#playing.has("audio") && (!wishes.sound || this.#filling);
+    const filled = this.#filling;
+    this.#filling = this.#playing.has("audio") && (!wishes.sound || filled);
+    if (this.#filling && !filled) this.#events.soundFrom(Number.POSITIVE_INFINITY);
   }
 
   /** Fragments of these tracks follow. */
@@ -159,7 +163,9 @@ export class Engine {
     if (kind === "video") this.#sawPicture(kept);
     if (!this.#accept(kind, track)) return;
     if (kind === "audio") this.#sawSound(fragment, start);
+    else if (fragment.keyframe) this.#slides.saw(fragment.payload, track.timescale, fragment.compositionOffsetTicks);
     this.#append(kept);
+    if (kind === "audio" && !this.#wishes.picture) this.#stand(kept);
   }
 
   /** The viewer sought, and the server agreed. */
@@ -230,6 +236,7 @@ export class Engine {
 
   #newTimeline(): void {
     this.#captured.clear();
+    this.#slides.clear();
     this.#trimmer.reset();
     this.#videoEnd = undefined;
     if (this.#media.tracks.size > 0) this.#renew();
@@ -249,7 +256,8 @@ export class Engine {
   #configure(): void {
     if (!this.#started) return;
     const sound = this.#wishes.sound || this.#playing.has("audio");
-    const { chosen, undecodable } = choose(this.#started.tracks, { video: this.#wishes.picture, audio: sound });
+    const picture = this.#wishes.picture || this.#playing.has("video");
+    const { chosen, undecodable } = choose(this.#started.tracks, { video: picture, audio: sound });
     if (this.#media.tracks.size === 0) {
       if (!this.#declare(chosen)) return;
     } else if (sameKinds(chosen, this.#playing)) {
@@ -289,6 +297,7 @@ export class Engine {
   #reinitialize(kind: Kind, track: Track): void {
     const buffer = this.#media.tracks.get(kind);
     if (!buffer || buffer.hasInit(track.initSegment)) return;
+    if (kind === "video") this.#slides.clear();
     if (buffer.type !== track.mimeType) this.#recovered("change_type", `${kind}: ${buffer.type} to ${track.mimeType}`);
     buffer.initialize(track.mimeType, track.initSegment);
   }
@@ -319,9 +328,23 @@ export class Engine {
     const behind = offset === undefined ? undefined : (now() + offset - captured) / 1000;
     this.#pilot.appending(kind, start, end, behind);
     this.#media.tracks.get(kind)?.append(payload);
-    if (kind === "video" && this.#filling) {
-      for (const silence of this.#filler?.fill(end) ?? []) this.#media.tracks.get("audio")?.append(silence);
-    }
+    if (kind === "video" && this.#filling) this.#fill(end);
+  }
+
+  /** Puts silence where no sound is sent, up to end. */
+  #fill(end: Seconds): void {
+    for (const silence of this.#filler?.fill(end) ?? []) this.#media.tracks.get("audio")?.append(silence);
+  }
+
+  /** Has the last keyframe stand until sound that has come ends. */
+  #stand({ end, captured }: Kept): void {
+    const from = this.#videoEnd;
+    if (from === undefined || from >= end || !this.#playing.has("video")) return;
+    const slide = this.#slides.from(from, end);
+    if (!slide) return;
+    this.#videoEnd = slide.end;
+    this.#trimmer.keyframe(slide.start);
+    this.#append({ kind: "video", keyframe: true, captured, ...slide });
   }
 
   #sawPicture({ start, end, keyframe, captured }: Kept): void {
@@ -333,6 +356,7 @@ export class Engine {
   }
 
   #sawSound(fragment: Fragment, start: Seconds): void {
+    if (this.#filling) this.#fill(start);
     this.#filler?.saw(fragment.payload, fragment.decodeTimeTicks, fragment.durationTicks);
     if (this.#filling && this.#wishes.sound) {
       this.#filling = false;

@@ -4,6 +4,7 @@ import { FramewireError } from "../client/errors.ts";
 import type { ConnectionState, SessionState, Settings, StreamInfo, Track } from "../client/types.ts";
 import { Engine, type EngineEvents } from "../engine/engine.ts";
 import { profileOf } from "../engine/profile.ts";
+import { kindOf } from "../engine/select.ts";
 import type { Kind } from "../engine/track.ts";
 import type { RecoveryAction, UndecodableTrack } from "../status.ts";
 import { type Millis, now } from "../units.ts";
@@ -29,6 +30,8 @@ export class Host {
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #session: SessionState | undefined;
   #visible: boolean;
+  /** The kinds of tracks that the stream has. */
+  #offered: ReadonlySet<Kind> = new Set();
   #blocked = false;
   /** Paused because nobody looks, not because the viewer asked. */
   #resting = false;
@@ -129,6 +132,7 @@ export class Host {
     client.on("started", (started) => {
       this.#figures.window = started.windowMs / 1000;
       this.#figures.stream = started.stream;
+      this.#offered = new Set(started.tracks.map(kindOf));
       this.#engine.started(started);
     });
     client.on("fragment", (fragment) => this.#engine.fragment(fragment));
@@ -178,13 +182,26 @@ export class Host {
   #wish(silent: boolean): void {
     const session = this.#session;
     this.#engine.wishes = {
-      sound: !silent,
-      picture: true,
+      sound: !silent && this.#sends("audio"),
+      picture: this.#sends("video") && !this.#thinned,
       live: session?.live ?? true,
       playing: session === undefined || nameOf("Playback", session.playback) !== "paused",
       latency: session?.latencyTargetMs ?? this.#client.settings.latencyTargetMs,
       visible: this.#visible,
     };
+  }
+
+  /** False where the viewer, or an operator, has chosen no track of a kind that the stream has. */
+  #sends(kind: Kind): boolean {
+    const session = this.#session;
+    if (!session || nameOf("Playback", session.playback) === "waiting" || !this.#offered.has(kind)) return true;
+    return (kind === "video" ? session.videoTrackId : session.audioTrackId) !== 0;
+  }
+
+  /** True while the server leaves pictures out, because the connection cannot carry them all. */
+  get #thinned(): boolean {
+    const degradation = nameOf("Degradation", this.#session?.degradation ?? 0);
+    return degradation === "keyframes_only" || degradation === "audio_only";
   }
 
   #tracks(playing: ReadonlyMap<Kind, Track>, undecodable: readonly UndecodableTrack[]): void {
