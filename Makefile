@@ -29,7 +29,6 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 BIN := bin/framewire
 NPM_DONE := frontend/node_modules/.package-lock.json
 PAGES_DONE := .make/pages
-GENERATED_DONE := .make/generated
 
 # The tools that npm installed: buf, protoc-gen-es.
 export PATH := $(CURDIR)/frontend/node_modules/.bin:$(PATH)
@@ -38,7 +37,6 @@ export PATH := $(CURDIR)/frontend/node_modules/.bin:$(PATH)
 # change as well.
 list = $(shell find $(1) -not -name '*.test.ts' -not -path '*/node_modules*' -not -path '*/dist*' 2>/dev/null)
 PAGES_FROM := $(call list,frontend/site frontend/player gen/ts) $(wildcard frontend/*.json frontend/vite.*.ts)
-SCHEMA := $(call list,proto) buf.yaml buf.gen.yaml go.mod scripts/protodoc.mjs frontend/scripts/wire-tables.mjs
 
 .PHONY: help
 help: ## List the targets
@@ -118,16 +116,13 @@ format: $(NPM_DONE) ## Bring Go, the schema and TypeScript into their format
 	cd frontend && npm run --silent format
 
 .PHONY: generate
-generate: $(GENERATED_DONE) ## Make gen/, docs/protocol.md and the player's tables from proto/
-
-$(GENERATED_DONE): $(NPM_DONE) $(SCHEMA)
+generate: $(NPM_DONE) ## Make gen/, docs/protocol.md and the player's tables from proto/
 	@scripts/need go node
 	buf generate
-	@mkdir -p $(@D)
+	@mkdir -p .make
 	buf build --exclude-imports -o -#format=json | node scripts/protodoc.mjs > .make/protocol.md
 	@mv .make/protocol.md docs/protocol.md
 	cd frontend && npm run --silent generate:wire
-	@touch $@
 
 .PHONY: breaking
 breaking: $(NPM_DONE) ## Compare the schema with what landed before (BASE=commit)
