@@ -2,6 +2,7 @@ package file_test
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/framewire/framewire/server/internal/logtest"
 	"github.com/framewire/framewire/server/internal/media"
 	"github.com/framewire/framewire/server/internal/mediatest"
 	"github.com/framewire/framewire/server/internal/source/file"
@@ -23,32 +25,43 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func testLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // Every file is shorter than what is asked for, so each is played more than once.
+// Those that are native are played without ffmpeg, which would do as well and hide
+// that the reader of MP4 does not.
 func TestFilesPlayInALoop(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		args         []string
 		video, audio media.Codec
+		native       bool
 	}{
-		{"plain.mp4", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac"}, media.H264, media.AAC},
-		{"bframes.mp4", []string{"-c:v", "libx264", "-bf", "3", "-c:a", "aac"}, media.H264, media.AAC},
-		{"fragmented.mp4", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"}, media.H264, media.AAC},
-		{"quicktime.mov", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC},
-		{"vp9opus.mp4", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus},
-		{"flac.mp4", []string{"-c:v", "libx264", "-c:a", "flac", "-strict", "-2"}, media.H264, media.FLAC},
-		{"mp3.mp4", []string{"-c:v", "libx264", "-c:a", "libmp3lame"}, media.H264, media.AAC},
-		{"wrongname.txt", []string{"-c:v", "libx264", "-c:a", "aac", "-f", "mp4"}, media.H264, media.AAC},
-		{"matroska.mkv", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC},
-		{"webm.webm", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus},
-		{"transport.ts", []string{"-c:v", "libx264", "-c:a", "aac"}, media.H264, media.AAC},
-		{"mpeg2.mpg", []string{"-c:v", "mpeg2video", "-c:a", "mp2"}, media.H264, media.AAC},
-		{"pcm.mov", []string{"-c:v", "libx264", "-c:a", "pcm_s16le"}, media.H264, media.AAC},
-		{"high422.mp4", []string{"-c:v", "libx264", "-pix_fmt", "yuv422p", "-c:a", "aac"}, media.H264, media.AAC},
+		{"plain.mp4", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac"}, media.H264, media.AAC, true},
+		{"bframes.mp4", []string{"-c:v", "libx264", "-bf", "3", "-c:a", "aac"}, media.H264, media.AAC, true},
+		{"fragmented.mp4", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"}, media.H264, media.AAC, true},
+		{"quicktime.mov", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC, true},
+		{"vp9opus.mp4", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus, true},
+		{"h265.mp4", []string{"-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-c:a", "aac"}, media.H265, media.AAC, true},
+		{"hev1.mp4", []string{"-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hev1", "-c:a", "aac"}, media.H265, media.AAC, true},
+		{"av1.mp4", []string{"-c:v", "libsvtav1", "-preset", "12", "-svtav1-params", "lp=1", "-c:a", "libopus"}, media.AV1, media.Opus, true},
+		{"flac.mp4", []string{"-c:v", "libx264", "-c:a", "flac", "-strict", "-2"}, media.H264, media.FLAC, true},
+		{"mp3.mp4", []string{"-c:v", "libx264", "-c:a", "libmp3lame"}, media.H264, media.AAC, false},
+		{"wrongname.txt", []string{"-c:v", "libx264", "-c:a", "aac", "-f", "mp4"}, media.H264, media.AAC, true},
+		{"matroska.mkv", []string{"-c:v", "libx264", "-bf", "2", "-c:a", "aac"}, media.H264, media.AAC, false},
+		{"webm.webm", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"}, media.VP9, media.Opus, false},
+		{"transport.ts", []string{"-c:v", "libx264", "-c:a", "aac"}, media.H264, media.AAC, false},
+		{"mpeg2.mpg", []string{"-c:v", "mpeg2video", "-c:a", "mp2"}, media.H264, media.AAC, false},
+		{"pcm.mov", []string{"-c:v", "libx264", "-c:a", "pcm_s16le"}, media.H264, media.AAC, false},
+		{"high422.mp4", []string{"-c:v", "libx264", "-pix_fmt", "yuv422p", "-c:a", "aac"}, media.H264, media.AAC, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			args := mediatest.Args(mediatest.Picture("160x90", 25, 1), mediatest.Tone(48000, 1), []string{"-pix_fmt", "yuv420p"}, c.args)
 			path := mediatest.Make(t, c.name, args...)
-			r := sourcetest.RunUntil(t, file.New(path, testLog(t)), sourcetest.Count(60, 60))
+			var said logtest.Text
+			log := slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &said), nil))
+			r := sourcetest.RunUntil(t, file.New(path, log), sourcetest.Count(60, 60))
+			if native := said.Count("playing the file through ffmpeg") == 0; native != c.native {
+				t.Errorf("played without ffmpeg: %v, want %v", native, c.native)
+			}
 			if got := r.Track(t, media.Video); got.Codec != c.video || got.Width != 160 || got.Height != 90 {
 				t.Errorf("video track %+v", got)
 			}
