@@ -141,6 +141,8 @@ func TestTransportHoldsNothingBack(t *testing.T) {
 	t.Run("arguments", func(t *testing.T) {
 		transport(t, []string{"-fflags", "nobuffer", "-probesize", "5000", "-f", "mpegts", "-timeout", "5000000"})
 	})
+	t.Run("arguments that name no format", func(t *testing.T) { transport(t, []string{"-fflags", "nobuffer"}) })
+	t.Run("no arguments", func(t *testing.T) { transport(t, []string{}) })
 }
 
 // transport reads MPEG-TS over TCP; args, if not nil, are ffmpeg's own.

@@ -8,12 +8,14 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
 	"github.com/framewire/framewire/server/internal/mediatest"
+	"github.com/framewire/framewire/server/internal/source/exec"
 	"github.com/framewire/framewire/server/internal/source/ffmpeg"
 	"github.com/framewire/framewire/server/internal/source/sourcetest"
 )
@@ -52,17 +54,19 @@ func server(t testing.TB, send func(net.Conn)) string {
 func TestAtMostOneFrameIsHeldBack(t *testing.T) {
 	for _, c := range []struct {
 		name, container string
+		input           string // what is said of it
 		args            []string
 		pictures        int           // held back
 		sound           time.Duration // likewise
 	}{
-		{"copied from FLV", "flv", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac"}, 0, 0},
+		{"copied from FLV", "flv", "-f flv", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac"}, 0, 0},
 		// An encoder of sound looks one of its frames ahead and gathers another from
 		// what comes in.
-		{"encoded from FLV", "flv", []string{"-c:v", "flv", "-c:a", "pcm_s16le", "-ar", "44100"}, 0, 70 * time.Millisecond},
-		// ffmpeg waits for the next packet and then for the next picture in it; live
-		// MPEG-TS is therefore not read this way, see Transport.
-		{"copied from MPEG-TS", "mpegts", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac", "-pes_payload_size", "0"}, 2, 45 * time.Millisecond},
+		{"encoded from FLV", "flv", "-f flv", []string{"-c:v", "flv", "-c:a", "pcm_s16le", "-ar", "44100"}, 0, 70 * time.Millisecond},
+		// ffmpeg would wait for the next packet and then for the next picture in it;
+		// live MPEG-TS is therefore not read by it, see Transport.
+		{"MPEG-TS", "mpegts", "", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac", "-pes_payload_size", "0"}, 0, 0},
+		{"MPEG-TS that is said to be it", "mpegts", "-f mpegts", []string{"-c:v", "libx264", "-bf", "0", "-c:a", "aac", "-pes_payload_size", "0"}, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := mediatest.Make(t, "made", mediatest.Args(mediatest.Picture("160x90", 25, 4), mediatest.Tone(44100, 4),
@@ -73,7 +77,11 @@ func TestAtMostOneFrameIsHeldBack(t *testing.T) {
 			}
 			probed := mediatest.ProbePackets(t, path)
 			address := server(t, func(c net.Conn) { _, _ = c.Write(data) })
-			s := newSource(t, "-flags low_delay -f "+c.container+" -i tcp://"+address)
+			args := strings.Fields("-flags low_delay " + c.input + " -i tcp://" + address)
+			s, err := ffmpeg.New(ffmpeg.Options{Args: args, Read: exec.Read, Log: testLog(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
 			r := &sourcetest.Recorder{}
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)

@@ -45,8 +45,9 @@ type Options struct {
 	// an edit list leaves out of a file, a copy would show.
 	Encode bool
 
-	// Read, when set, reads live MPEG-TS, said to be that or found behind an http
-	// URL, with less delay than ffmpeg does.
+	// Read, when set, reads what comes over udp, tcp or srt, unless it is said to be
+	// something else than MPEG-TS, and live MPEG-TS behind http URLs, with less delay
+	// than ffmpeg does.
 	Read Reader
 
 	// Log receives what ffmpeg has to say. Credentials in URLs are left out.
@@ -151,7 +152,7 @@ func (s *Source) prepare(ctx context.Context) error {
 // carry has ffmpeg fetch the only input's bytes and no more.
 func (s *Source) carry(options []string) {
 	s.transport = &Transport{options: options, url: s.inputs[0].url, read: s.read, log: s.log}
-	s.log.Info("ffmpeg input", "plan", "MPEG-TS carried only")
+	s.log.Info("ffmpeg input", "plan", "carried only")
 }
 
 // relay reads inputs that can be opened only once: one ffmpeg reads them and hands

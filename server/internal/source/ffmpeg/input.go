@@ -90,10 +90,11 @@ func (in *input) liveHTTP(f format) (options []string, ok bool) {
 	return in.fetching()
 }
 
-// liveTransport reports whether the input is said to be MPEG-TS and comes in its
-// own time, and returns the options with which its bytes are fetched.
+// liveTransport reports whether the input comes in its own time and is said to be
+// MPEG-TS, or not said to be anything, and returns the options with which its bytes
+// are fetched. Whoever reads them finds out what they are.
 func (in *input) liveTransport() (options []string, ok bool) {
-	if !in.scheme(carried...) || in.option("-f") != "mpegts" {
+	if f := in.option("-f"); !in.scheme(carried...) || f != "mpegts" && f != "" {
 		return nil, false
 	}
 	return in.fetching()
