@@ -63,6 +63,7 @@ export class Engine {
   #started: StreamStarted | undefined;
   #tracks = new Map<number, Track>();
   #playing: ReadonlyMap<Kind, Track> = new Map();
+  #undecodable: readonly UndecodableTrack[] = [];
   #filler: Filler | undefined;
   #filling = false;
   #videoEnd: Seconds | undefined;
@@ -267,9 +268,15 @@ export class Engine {
       this.#recovered("rebuild", `the stream now has ${[...chosen.keys()].join(" and ") || "nothing to play"}`);
       return this.#renew();
     }
+    this.#undecodable = undecodable;
+    this.#tell();
+  }
+
+  /** Tells what plays now. */
+  #tell(): void {
     const audio = this.#playing.get("audio");
     this.#filler = audio && new Filler(audio.timescale);
-    this.#events.tracks(this.#playing, undecodable);
+    this.#events.tracks(this.#playing, this.#undecodable);
   }
 
   #declare(chosen: ReadonlyMap<Kind, Track>): boolean {
@@ -312,6 +319,7 @@ export class Engine {
     if (playing) {
       this.#reinitialize(kind, track);
       this.#play(new Map(this.#playing).set(kind, track));
+      this.#tell();
       return true;
     }
     // A browser takes no further track later on. With enough of it at hand a new MediaSource starts at once.

@@ -68,7 +68,8 @@ export function messageOf(status: PlayerStatus): Message | undefined {
       const seconds = Math.max(0, Math.ceil((status.retryAt - now()) / 1000));
       return {
         title: seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting",
-        text: disconnects[status.reason] ?? "The connection was lost.",
+        // For the rare ones the server's own words do.
+        text: disconnects[status.reason] || status.message || "The connection was lost.",
         busy: true,
         elsewhere: false,
         ...(seconds > 1 && { action: { label: "Try now", does: "reconnect" } as const }),
