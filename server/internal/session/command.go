@@ -15,9 +15,26 @@ func (v *Viewer) command(c wire.Command, now time.Time) {
 	result := wire.Result{ID: c.ID}
 	if result.Err = v.ready(now); result.Err == nil {
 		result.Streams, result.Err = v.do(c.Body, now)
-		v.sendState()
+		if tells(c.Body, result.Err) {
+			v.tellState()
+		} else {
+			v.sendState()
+		}
 	}
 	v.send(result)
+}
+
+// tells reports whether position and window are of interest after a command, even
+// if nothing else has changed.
+func tells(body wire.CommandBody, err *wire.Error) bool {
+	if err != nil {
+		return err.Code == wire.OutOfWindow
+	}
+	switch body.(type) {
+	case wire.Seek, wire.Play:
+		return true
+	}
+	return false
 }
 
 // ready refuses a command that comes too early or too soon after others. It is

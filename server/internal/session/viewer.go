@@ -366,6 +366,12 @@ func (v *Viewer) sendState() {
 	}
 }
 
+// tellState queues the state. The caller holds mu.
+func (v *Viewer) tellState() {
+	v.told = v.present()
+	v.send(v.told)
+}
+
 // bucket is a token bucket.
 type bucket struct {
 	burst, rate float64
