@@ -111,10 +111,10 @@ func TestEndlessMP4Plays(t *testing.T) {
 }
 
 func TestMJPEGYieldsPicturesAndStopsWithItsLastViewer(t *testing.T) {
-	mediatest.RequireFFmpeg(t)
-	s := serve(t, web.Options{})
+	program, starts := countedFFmpeg(t)
+	s := serve(t, web.Options{FFmpeg: program})
 	s.demo("demo")
-	for range 2 { // the second time starts anew
+	for round := range 2 { // the second time starts anew
 		first, second := s.get("/streams/demo.mjpeg"), s.get("/streams/demo.mjpeg")
 		for _, r := range []*http.Response{first, second} {
 			kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -136,10 +136,33 @@ func TestMJPEGYieldsPicturesAndStopsWithItsLastViewer(t *testing.T) {
 				}
 			}
 		}
+		if n := starts(); n != round+1 {
+			t.Fatalf("ffmpeg was started %d times for two viewers at once, %d times over", n, round+1)
+		}
 		first.Body.Close()
 		second.Body.Close()
+		eventually(t, "the last viewer is gone", func() bool { return s.hub.Lookup("demo").Viewers() == 0 })
 	}
 	// The cleanup waits for the server, and TestMain finds what it left behind.
+}
+
+// countedFFmpeg returns a program that becomes ffmpeg, and how often it was started.
+func countedFFmpeg(t *testing.T) (program string, starts func() int) {
+	t.Helper()
+	mediatest.RequireFFmpeg(t)
+	dir := t.TempDir()
+	program, marks := filepath.Join(dir, "counted"), filepath.Join(dir, "marks")
+	script := "#!/bin/sh\nprintf x >>'" + marks + "'\nexec ffmpeg \"$@\"\n"
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return program, func() int {
+		data, err := os.ReadFile(marks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(data)
+	}
 }
 
 func TestJPEGIsTheNewestKeyframe(t *testing.T) {
