@@ -3,6 +3,7 @@ package app_test
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,5 +86,22 @@ func TestPagesThatMayNotPublishAreLoggedOnceAndCounted(t *testing.T) {
 	}
 	if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `framewire_refusals_total{reason="origin",what="origin"} 4`) {
 		t.Error("the refusals are not counted")
+	}
+}
+
+// What a stream's command complains of, and how it ended, stands in the log under
+// the stream's name, and without the passwords in it.
+func TestWhatASourceComplainsOfIsLoggedWithItsStream(t *testing.T) {
+	s := start(t, `streams: {cam: {source: "exec:sh -c 'echo oops of rtsp://me:hunter2@cam/ >&2; exit 3'"}}`+"\n")
+	for _, what := range []string{`msg="oops of rtsp://`, "exit status 3: oops"} {
+		s.wait(what, func() bool { return s.log.Count(what) > 0 })
+		for line := range strings.Lines(s.log.String()) {
+			if strings.Contains(line, what) && (!slices.Contains(strings.Fields(line), "stream=cam") || !strings.Contains(line, "level=WARN")) {
+				t.Errorf("no stream, or not a warning: %s", line)
+			}
+		}
+	}
+	if s.log.Count("hunter2") > 0 {
+		t.Error("the log holds a password")
 	}
 }
