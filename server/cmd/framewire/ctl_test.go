@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/framewire/framewire/server/client"
 	"github.com/framewire/framewire/server/internal/app"
 	"github.com/framewire/framewire/server/internal/config"
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // framewire runs the program to its end.

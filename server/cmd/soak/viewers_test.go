@@ -3,8 +3,12 @@ package main
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	pb "github.com/framewire/framewire/gen/go/framewire/v1"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func message(sequence uint64, track uint32) *pb.ServerMessage {
 	return &pb.ServerMessage{Body: &pb.ServerMessage_Fragment{Fragment: &pb.Fragment{Sequence: sequence, TrackId: track}}}
