@@ -1,7 +1,9 @@
 package session
 
 import (
+	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,9 +21,13 @@ func FuzzCommands(f *testing.F) {
 		}
 		f.Add(script)
 	}
-	f.Add([]byte{0, 0, 20, 9, 3, 0, 20, 9, 4, 1, 20, 9})
+	f.Add([]byte{0, 0, 28, 9, 3, 0, 28, 9, 4, 1, 28, 9})
+	f.Add([]byte{early, 0, 1, 0, 6, 7, 28, 9, 16, 1, 17, 0, 18, 3, 19, 5, 20, 2, 21, 0, 21, 1, 22, 1, 6, 1, 28, 9})
 	f.Fuzz(runScript)
 }
+
+// early as the first byte of a script sends the first commands before hello.
+const early, earlyCommands = 0xff, 3
 
 // runScript lets a viewer's commands, the stream's fate and the link's rate
 // follow each other as the script has it. Whatever happens, every command is
@@ -38,6 +44,9 @@ func runScript(t *testing.T, script []byte) {
 	check := &checker{t: t, lab: lab}
 	lab.link.count = check.message
 	lab.viewer.peer.Play = ""
+	if len(script) > 2*earlyCommands && script[0] == early {
+		check.early(script[1 : 1+2*earlyCommands])
+	}
 	lab.join()
 	for i := 0; i+1 < len(script) && !lab.over; i += 2 {
 		check.act(script[i], script[i+1])
@@ -57,13 +66,32 @@ type checker struct {
 	lab      *laboratory
 	id       uint32 // of the last command
 	answered uint32
+	pings    int
+	pongs    int
+	outside  bool // hello was not said yet
 	state    *framewirev1.SessionState
 	epoch    uint32 // announced
+}
+
+// early sends commands before hello, which are refused one and all.
+func (c *checker) early(script []byte) {
+	c.outside = true
+	for i := 0; i+1 < len(script); i += 2 {
+		c.act(script[i]%commands, script[i+1])
+	}
+	c.lab.step()
+	if c.lab.over || c.answered != c.id {
+		c.t.Fatalf("%d of %d commands before hello were answered", c.answered, c.id)
+	}
+	c.outside = false
 }
 
 func (c *checker) message(m *framewirev1.ServerMessage) {
 	switch body := m.GetBody().(type) {
 	case *framewirev1.ServerMessage_CommandResult:
+		if code := body.CommandResult.GetError().GetCode(); c.outside && code != wire.HelloRequired && code != wire.InvalidArgument {
+			c.t.Fatalf("a command before hello is answered %v", body.CommandResult)
+		}
 		switch body.CommandResult.GetId() {
 		case 0: // to what was not readable
 		case c.answered + 1:
@@ -73,6 +101,11 @@ func (c *checker) message(m *framewirev1.ServerMessage) {
 		}
 	case *framewirev1.ServerMessage_SessionState:
 		c.state = body.SessionState
+		if volume := c.state.GetVolume(); !(volume >= 0 && volume <= 1) {
+			c.t.Fatalf("told %v", c.state)
+		}
+	case *framewirev1.ServerMessage_Pong:
+		c.pongs++
 	case *framewirev1.ServerMessage_StreamStarted:
 		c.epoch = body.StreamStarted.GetEpoch()
 	case *framewirev1.ServerMessage_StreamEnded:
@@ -92,10 +125,13 @@ func (c *checker) message(m *framewirev1.ServerMessage) {
 	}
 }
 
+// commands are how many of the things of act are commands: the first.
+const commands = 11
+
 // act does one of the things that can happen.
 func (c *checker) act(what, value byte) {
 	lab := c.lab
-	switch what % 24 {
+	switch what % 32 {
 	case 0:
 		c.command(&framewirev1.Command{Body: &framewirev1.Command_Play{Play: play(value)}})
 	case 1:
@@ -110,7 +146,7 @@ func (c *checker) act(what, value byte) {
 	case 5:
 		c.command(&framewirev1.Command{Body: &framewirev1.Command_GoLive{GoLive: &framewirev1.GoLive{}}})
 	case 6:
-		c.command(&framewirev1.Command{Body: &framewirev1.Command_SetVolume{SetVolume: &framewirev1.SetVolume{Volume: float64(value%4) / 2}}})
+		c.command(&framewirev1.Command{Body: &framewirev1.Command_SetVolume{SetVolume: &framewirev1.SetVolume{Volume: float64(value%8)/2 - 1}}})
 	case 7:
 		c.command(&framewirev1.Command{Body: &framewirev1.Command_SetMuted{SetMuted: &framewirev1.SetMuted{Muted: value%2 == 0}}})
 	case 8:
@@ -138,11 +174,49 @@ func (c *checker) act(what, value byte) {
 		lab.now = lab.now.Add(time.Duration(value) * 10 * time.Millisecond)
 	case 15:
 		lab.viewer.handle([]byte{what, value}, lab.now) // may be anything
+	case 16, 17, 18, 19, 20, 21, 22:
+		c.beside(what%32-16, value)
 	default:
 		c.publish(int(value % 32))
 	}
 	if what >= 128 { // not always: several things may happen between two steps
 		lab.step()
+	}
+}
+
+// beside sends what changes no playback.
+func (c *checker) beside(what, value byte) {
+	lab := c.lab
+	switch what {
+	case 0:
+		target := uint32(value) * 200 // some of them are out of bounds
+		c.command(&framewirev1.Command{Body: &framewirev1.Command_SetLatencyTarget{
+			SetLatencyTarget: &framewirev1.SetLatencyTarget{LatencyTargetMs: target},
+		}})
+	case 1:
+		c.command(&framewirev1.Command{Body: &framewirev1.Command_ListStreams{ListStreams: &framewirev1.ListStreams{}}})
+	case 2:
+		c.command(&framewirev1.Command{Body: &framewirev1.Command_RefreshToken{
+			RefreshToken: &framewirev1.RefreshToken{Token: strings.Repeat("t", int(value))},
+		}})
+	case 3:
+		c.pings++
+		lab.say(&framewirev1.ClientMessage{Body: &framewirev1.ClientMessage_Ping{Ping: &framewirev1.Ping{ClientTimeUnixUs: int64(value) - 9}}})
+	case 4:
+		lab.say(&framewirev1.ClientMessage{Body: &framewirev1.ClientMessage_PlaybackReport{PlaybackReport: &framewirev1.PlaybackReport{
+			State: framewirev1.PlayerState(value % 9), LatencyMs: float64(value) - 9, BufferMs: math.Log(float64(value) - 9),
+		}}})
+	case 5:
+		if value%2 == 0 {
+			answer := make(chan *wire.Error, 1)
+			_, _ = lab.viewer.direct(wire.SetMuted{Muted: true}, answer) // refused when too many wait
+			return
+		}
+		lab.say(&framewirev1.ClientMessage{Body: &framewirev1.ClientMessage_DirectiveResult{
+			DirectiveResult: &framewirev1.DirectiveResult{Id: uint32(value / 2)},
+		}})
+	case 6: // once more
+		lab.say(&framewirev1.ClientMessage{Body: &framewirev1.ClientMessage_Hello{Hello: &framewirev1.Hello{ProtocolVersion: uint32(value % 3)}}})
 	}
 }
 
@@ -207,6 +281,9 @@ func (c *checker) works() {
 	}
 	if c.answered != c.id {
 		c.t.Fatalf("%d of %d commands were answered", c.answered, c.id)
+	}
+	if c.pongs != c.pings {
+		c.t.Fatalf("%d of %d pings were answered", c.pongs, c.pings)
 	}
 	if pictures < 1 {
 		c.t.Fatalf("no picture comes: %v", c.state)
