@@ -303,6 +303,24 @@ func (c *Conn) writePieces(wait time.Duration) (int64, error) {
 	return n, err
 }
 
+// Close sends what was noted, as far as the peer takes it within a moment, and
+// closes. The WebSocket library closes right behind its last frame, which may be
+// noted only: another goroutine is sending, or has begun a batch.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	if c.sending {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(aloneWait)) // or that of the other holds
+	}
+	for c.sending {
+		c.idle.Wait()
+	}
+	if c.size > 0 && c.err == nil {
+		c.writeOut(aloneWait)
+	}
+	c.mu.Unlock()
+	return c.Conn.Close()
+}
+
 // release lets go of all memory that a quiet connection does not need.
 func (c *Conn) release() {
 	for _, chunk := range c.full {

@@ -39,6 +39,49 @@ func pipe(t testing.TB) (*Conn, net.Conn) {
 	return c.(*Conn), peer
 }
 
+// The last frame of a WebSocket is written while a batch is gathered, and the
+// connection closed behind it.
+func TestWhatIsNotedLeavesBeforeTheConnectionCloses(t *testing.T) {
+	c, peer := pipe(t)
+	c.Gather()
+	c.Begin()
+	if _, err := c.Write([]byte("good-bye")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(peer); err != nil || string(got) != "good-bye" {
+		t.Errorf("the peer reads %q and %v", got, err)
+	}
+}
+
+// A peer that takes nothing does not keep the connection from closing.
+func TestConnectionToSomebodyWhoReadsNothingCloses(t *testing.T) {
+	c, _ := pipe(t)
+	c.Gather()
+	for left := 0; left == 0; {
+		c.Begin()
+		if _, err := c.Write(make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if left, err = c.Flush(leastWait); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.Begin()
+	if _, err := c.Write([]byte("late")); err == nil {
+		_, err = c.Flush(leastWait)
+		if err == nil {
+			t.Error("a closed connection takes more")
+		}
+	}
+}
+
 func TestGatheredBytesArriveAsWritten(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	r := mathrand.New(mathrand.NewPCG(seed, 0))
