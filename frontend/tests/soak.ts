@@ -48,7 +48,10 @@ test(
     await until(
       "the end",
       async () => {
-        const held = await player.do(({ buffered, currentTime }) => currentTime - buffered.start(0));
+        // Nothing is, for a moment, where the MediaSource was made anew.
+        const held = await player.do(({ buffered, currentTime }) =>
+          buffered.length > 0 ? currentTime - buffered.start(0) : 0,
+        );
         if (held > settled) throw new Error(`${held} s are held behind the playhead`);
         return (await time()) >= end;
       },
