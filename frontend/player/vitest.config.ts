@@ -4,5 +4,5 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   root: import.meta.dirname,
   resolve: { conditions: ["source", "module", "import", "default"], preserveSymlinks: true },
-  test: { include: ["test/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
+  test: { include: ["test/**/*.test.ts"], environment: "node" },
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 
 const frontend = fileURLToPath(new URL("../../", import.meta.url));
 const player = join(frontend, "player");
@@ -12,6 +12,9 @@ const tsc = join(frontend, "node_modules", ".bin", "tsc");
 
 /** A project of somebody who has installed the packed package, and what it depends on. */
 let project: string;
+
+// Compilers take seconds where other programs want the processor, too.
+vi.setConfig({ testTimeout: 60_000 });
 
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "framewire-package-"));

@@ -3,7 +3,13 @@ package mp4
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
+
+// maxSamples bounds the samples of a track, which are all walked over before it
+// plays, once for each part: 77 hours of 60 pictures a second. Samples of one size
+// take no bytes in the file, so that its size is no bound.
+const maxSamples = 1 << 24
 
 // tables are the sample tables of stbl (8.6, 8.7) as they stand in the file,
 // without version, flags and entry counts. A cursor walks them; nothing is
@@ -125,6 +131,9 @@ func (s *tables) check() error {
 		if total += n * delta; total > maxTime {
 			return errors.New("stts: durations add up to more than a century")
 		}
+	}
+	if s.samples > maxSamples {
+		return fmt.Errorf("%d samples exceed %d", s.samples, maxSamples)
 	}
 	if s.samples == 0 {
 		return nil

@@ -20,11 +20,13 @@ export function endpoint(url: string | URL, base?: string): URL {
 /** A form of a stream that plays without the protocol: video for players, pictures for everything. */
 export type PlainFormat = "mp4" | "mjpeg" | "jpg";
 
-/** Where the stream that an endpoint names is over plain HTTP; undefined where it names none. */
+/** Where the stream that an endpoint names is over plain HTTP, with its token; undefined where it names none. */
 export function plainUrl(endpoint: URL, format: PlainFormat): URL | undefined {
   const stream = endpoint.searchParams.get("stream");
   if (!stream) return undefined;
   const result = new URL(`streams/${stream.split("/").map(encodeURIComponent).join("/")}.${format}`, endpoint);
   result.protocol = endpoint.protocol === "wss:" ? "https:" : "http:";
+  const token = endpoint.searchParams.get("token");
+  if (token) result.searchParams.set("token", token);
   return result;
 }

@@ -275,7 +275,8 @@ export class Engine {
   /** Tells what plays now. */
   #tell(): void {
     const audio = this.#playing.get("audio");
-    this.#filler = audio && new Filler(audio.timescale);
+    // Where sound is not sent, nothing would give another one its pattern.
+    if (audio?.timescale !== this.#filler?.timescale) this.#filler = audio && new Filler(audio.timescale);
     this.#events.tracks(this.#playing, this.#undecodable);
   }
 

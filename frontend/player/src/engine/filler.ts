@@ -18,12 +18,12 @@ interface Pattern {
  * meanwhile.
  */
 export class Filler {
-  readonly #timescale: number;
+  readonly timescale: number;
   #pattern: Pattern | undefined;
   #next = 0;
 
   constructor(timescale: number) {
-    this.#timescale = timescale;
+    this.timescale = timescale;
   }
 
   /** Takes note of a real fragment; times in ticks. */
@@ -38,7 +38,7 @@ export class Filler {
     const pattern = this.#pattern;
     const made: Uint8Array<ArrayBuffer>[] = [];
     if (!pattern) return made;
-    const until = end * this.#timescale;
+    const until = end * this.timescale;
     if (until - this.#next > maxFragments * pattern.duration) this.#next = Math.floor(until) - pattern.duration;
     while (this.#next < until) {
       const copy = pattern.payload.slice();

@@ -49,6 +49,12 @@ const disconnects: Partial<Record<string, string>> = {
   silent: "The server has fallen silent.",
 };
 
+/** The server knows best what there is too much of; for the rare reasons its words do as well. */
+function whyLost(reason: string, message: string): string {
+  const own = disconnects[reason];
+  return (reason === "overloaded" ? message || own : own || message) || "The connection was lost.";
+}
+
 /** Says what to write for a status; undefined where the picture speaks for itself. */
 export function messageOf(status: PlayerStatus): Message | undefined {
   switch (status.kind) {
@@ -68,8 +74,7 @@ export function messageOf(status: PlayerStatus): Message | undefined {
       const seconds = Math.max(0, Math.ceil((status.retryAt - now()) / 1000));
       return {
         title: seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting",
-        // For the rare ones the server's own words do.
-        text: disconnects[status.reason] || status.message || "The connection was lost.",
+        text: whyLost(status.reason, status.message),
         busy: true,
         elsewhere: false,
         ...(seconds > 1 && { action: { label: "Try now", does: "reconnect" } as const }),

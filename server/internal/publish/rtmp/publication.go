@@ -54,7 +54,7 @@ func (c *conn) open(ctx context.Context, stream, key string) (publish.Publicatio
 	pub, err := c.server.desk.Open(ctx, publish.Request{
 		Stream: stream, Key: key, Protocol: publish.RTMP, Remote: remote, Client: c.client,
 	})
-	if errors.Is(err, publish.ErrBadKey) {
+	if errors.Is(err, publish.ErrBadKey) && key != "" {
 		brake.Failed(remote.Addr(), time.Now())
 	}
 	c.logged = true

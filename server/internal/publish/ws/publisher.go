@@ -176,12 +176,13 @@ func (p *Publisher) start(m wire.PublishStart, now time.Time) {
 	keyframes := make(requester, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), p.server.opts.OpenTimeout)
 	defer cancel()
+	key := cmp.Or(m.Key, p.client.Token())
 	pub, err := p.server.opts.Desk.Open(ctx, publish.Request{
-		Stream: m.Stream, Key: cmp.Or(m.Key, p.client.Token()), Protocol: publish.WebSocket,
+		Stream: m.Stream, Key: key, Protocol: publish.WebSocket,
 		Remote: address, Session: p.client.SessionID, Client: p.client.Name, Keyframes: keyframes,
 	})
 	if err != nil {
-		if errors.Is(err, publish.ErrBadKey) {
+		if errors.Is(err, publish.ErrBadKey) && key != "" {
 			brake.Failed(address.Addr(), now)
 		}
 		p.client.Send(ended(m.ID, err))
