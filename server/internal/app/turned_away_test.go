@@ -189,7 +189,7 @@ func TestRTMPConnectionsOfAnAddressAreLimited(t *testing.T) {
 
 func TestPublicationsEndWithTheirTokenOverEveryProtocol(t *testing.T) {
 	s := start(t, fmt.Sprintf("publish: {rtmp: '127.0.0.1:0'}\nauth: {secret_file: %q}\n", secretFile(t)))
-	short, long := token(t, 3*time.Second, []string{"**"}, auth.Publish), token(t, time.Hour, []string{"**"}, auth.Publish)
+	short, long := token(t, 6*time.Second, []string{"**"}, auth.Publish), token(t, time.Hour, []string{"**"}, auth.Publish)
 
 	conn, err := net.Dial("tcp", s.rtmp())
 	if err != nil {
