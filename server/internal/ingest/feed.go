@@ -98,6 +98,7 @@ func (r *Run) Start(tracks []media.Track) error {
 	}
 	if r.defers(next) {
 		r.next = next
+		r.feed.log.Info("other sound waits for the next keyframe, where it begins")
 		_ = r.feed.stream.RequestKeyframe() // where one cannot be asked for, it comes in time
 		return nil
 	}

@@ -39,6 +39,18 @@ type part struct {
 	from *fileCursor // nil for the beginning
 }
 
+// beginAt notes that the part begins at a sample, before which the cursor of the file
+// and that of its tables stand as told. A part may have many such, each later than the
+// last.
+func (p *part) beginAt(number uint64, file *fileCursor, tables *tableCursor) {
+	if p.from == nil {
+		p.from = &fileCursor{tables: new(tableCursor)}
+	}
+	own := p.from.tables
+	*p.from, *own = *file, *tables
+	p.at, p.from.tables = number, own
+}
+
 // plan looks through all samples of a track once, without their data, and through
 // those of several parts once more.
 func (f *File) plan(t *track) (plan, error) {
@@ -68,9 +80,7 @@ func (f *File) plan(t *track) (plan, error) {
 		}
 		for i := range p.parts {
 			if part := &p.parts[i]; part.note(&r, number) && part.later {
-				at, own := before, tables
-				at.tables = &own
-				part.at, part.from = number, &at
+				part.beginAt(number, &before, &tables)
 			}
 		}
 		ticks += uint64(r.duration)
