@@ -2,7 +2,6 @@ import type { Fragment, StreamStarted, Track } from "../client/types.ts";
 import type { GapInfo, Recovery, RecoveryAction, UndecodableTrack } from "../status.ts";
 import { type Millis, now, type Seconds } from "../units.ts";
 import { CaptureTimes } from "./captured.ts";
-import { Filler } from "./filler.ts";
 import { Media } from "./media.ts";
 import { Meter } from "./meter.ts";
 import { type Course, Pilot } from "./pilot.ts";
@@ -11,7 +10,7 @@ import type { Profile } from "./profile.ts";
 import type { Operation } from "./queue.ts";
 import { type Kept, Replay } from "./replay.ts";
 import { choose, kindOf, sameKinds } from "./select.ts";
-import { Slides } from "./slides.ts";
+import { type Sent, StandIn } from "./stand-in.ts";
 import type { Kind, TrackBuffer } from "./track.ts";
 import { Trimmer } from "./trim.ts";
 
@@ -36,11 +35,7 @@ export interface EngineEvents {
 }
 
 /** What the engine has to know of the session and the page. */
-export interface Wishes extends Course {
-  /** Whether the server sends sound, and every picture. */
-  readonly sound: boolean;
-  readonly picture: boolean;
-}
+export interface Wishes extends Course, Sent {}
 
 /**
  * Turns fragments into playback: feeds a MediaSource, keeps the playhead near
@@ -56,7 +51,7 @@ export class Engine {
   readonly #captured = new CaptureTimes();
   readonly #replay = new Replay();
   readonly #trimmer = new Trimmer();
-  readonly #slides = new Slides();
+  readonly #standIn: StandIn;
   readonly #timer: ReturnType<typeof setInterval>;
 
   #media: Media;
@@ -64,9 +59,6 @@ export class Engine {
   #tracks = new Map<number, Track>();
   #playing: ReadonlyMap<Kind, Track> = new Map();
   #undecodable: readonly UndecodableTrack[] = [];
-  #filler: Filler | undefined;
-  #filling = false;
-  #videoEnd: Seconds | undefined;
   /** Why the MediaSource has to be made anew although that was just done. */
   #broken: string | undefined;
   #wishes: Wishes = { sound: true, picture: true, live: true, playing: true, latency: 0, visible: true };
@@ -81,6 +73,11 @@ export class Engine {
       recovered: (action, cause) => this.#recovered(action, cause),
       gap: (gap) => events.gap(gap),
       rebuild: (cause) => this.rebuild(cause),
+    });
+    this.#standIn = new StandIn({
+      append: (kind, silence) => this.#media.tracks.get(kind)?.append(silence),
+      show: (picture) => this.#show(picture),
+      soundFrom: (time) => events.soundFrom(time),
     });
     this.#media = this.#attach(1);
     this.#timer = setInterval(() => this.#tick(), tick);
@@ -121,9 +118,7 @@ export class Engine {
   set wishes(wishes: Wishes) {
     this.#wishes = wishes;
     this.#pilot.course = wishes;
-    const filled = this.#filling;
-    this.#filling = this.#playing.has("audio") && (!wishes.sound || filled);
-    if (this.#filling && !filled) this.#events.soundFrom(Number.POSITIVE_INFINITY);
+    this.#standIn.sent = wishes;
   }
 
   /** Fragments of these tracks follow. */
@@ -163,10 +158,8 @@ export class Engine {
     this.#pilot.steering.arrived(kind, fragment.decodeTimeTicks / track.timescale, duration);
     if (kind === "video") this.#sawPicture(kept);
     if (!this.#accept(kind, track)) return;
-    if (kind === "audio") this.#sawSound(fragment, start);
-    else if (fragment.keyframe) this.#slides.saw(fragment.payload, track.timescale, fragment.compositionOffsetTicks);
+    this.#standIn.lead(fragment, kept, track);
     this.#append(kept);
-    if (kind === "audio" && !this.#wishes.picture) this.#stand(kept);
   }
 
   /** The viewer sought, and the server agreed. */
@@ -237,9 +230,8 @@ export class Engine {
 
   #newTimeline(): void {
     this.#captured.clear();
-    this.#slides.clear();
+    this.#standIn.newTimeline();
     this.#trimmer.reset();
-    this.#videoEnd = undefined;
     if (this.#media.tracks.size > 0) this.#renew();
   }
 
@@ -248,7 +240,7 @@ export class Engine {
     this.#media.close();
     this.#broken = undefined;
     this.#playing = new Map();
-    this.#filling = false;
+    this.#standIn.renew();
     this.#media = this.#attach(this.#media.generation + 1);
     if (time !== undefined) this.#events.starved(time);
   }
@@ -274,9 +266,6 @@ export class Engine {
 
   /** Tells what plays now. */
   #tell(): void {
-    const audio = this.#playing.get("audio");
-    // Where sound is not sent, nothing would give another one its pattern.
-    if (audio?.timescale !== this.#filler?.timescale) this.#filler = audio && new Filler(audio.timescale);
     this.#events.tracks(this.#playing, this.#undecodable);
   }
 
@@ -299,13 +288,13 @@ export class Engine {
 
   #play(tracks: ReadonlyMap<Kind, Track>): void {
     this.#playing = tracks;
+    this.#standIn.tracks = tracks;
     this.#pilot.kinds = this.#kinds;
   }
 
   #reinitialize(kind: Kind, track: Track): void {
     const buffer = this.#media.tracks.get(kind);
     if (!buffer || buffer.hasInit(track.initSegment)) return;
-    if (kind === "video") this.#slides.clear();
     if (buffer.type !== track.mimeType) this.#recovered("change_type", `${kind}: ${buffer.type} to ${track.mimeType}`);
     buffer.initialize(track.mimeType, track.initSegment);
   }
@@ -337,40 +326,21 @@ export class Engine {
     const behind = offset === undefined ? undefined : (now() + offset - captured) / 1000;
     this.#pilot.appending(kind, start, end, behind);
     this.#media.tracks.get(kind)?.append(payload);
-    if (kind === "video" && this.#filling) this.#fill(end);
+    this.#standIn.follow(fragment);
   }
 
-  /** Puts silence where no sound is sent, up to end. */
-  #fill(end: Seconds): void {
-    for (const silence of this.#filler?.fill(end) ?? []) this.#media.tracks.get("audio")?.append(silence);
+  /** Appends a picture that stands for those that are not sent. */
+  #show(picture: Kept): void {
+    this.#trimmer.keyframe(picture.start);
+    this.#append(picture);
   }
 
-  /** Has the last keyframe stand until sound that has come ends. */
-  #stand({ end, captured }: Kept): void {
-    const from = this.#videoEnd;
-    if (from === undefined || from >= end || !this.#playing.has("video")) return;
-    const slide = this.#slides.from(from, end);
-    if (!slide) return;
-    this.#videoEnd = slide.end;
-    this.#trimmer.keyframe(slide.start);
-    this.#append({ kind: "video", keyframe: true, captured, ...slide });
-  }
-
-  #sawPicture({ start, end, keyframe, captured }: Kept): void {
+  #sawPicture(picture: Kept): void {
+    const { start, keyframe, captured } = picture;
     this.#captured.add(start, captured);
     if (keyframe) this.#trimmer.keyframe(start);
-    const missing = this.#videoEnd === undefined ? 0 : start - this.#videoEnd;
-    this.#videoEnd = end;
+    const missing = this.#standIn.pictureCame(picture);
     if (missing > hole && this.#wishes.live && !this.#pilot.joining) this.rejoin();
-  }
-
-  #sawSound(fragment: Fragment, start: Seconds): void {
-    if (this.#filling) this.#fill(start);
-    this.#filler?.saw(fragment.payload, fragment.decodeTimeTicks, fragment.durationTicks);
-    if (this.#filling && this.#wishes.sound) {
-      this.#filling = false;
-      this.#events.soundFrom(start);
-    }
   }
 
   #failed(track: TrackBuffer, operation: Operation, error: unknown): void {

@@ -57,8 +57,7 @@ export class TrackBuffer {
 
   /** Whether this init segment is the one appended last. */
   hasInit(init: Uint8Array): boolean {
-    const own = this.#init;
-    return own !== undefined && own.length === init.length && own.every((byte, i) => byte === init[i]);
+    return this.#init !== undefined && sameBytes(this.#init, init);
   }
 
   /** Appends an init segment, after changing to its type where that is another. */
@@ -134,6 +133,10 @@ export class TrackBuffer {
 /** The part of the codec string that says which decoder it takes. */
 export function codecFamily(type: string): string {
   return /codecs="?([a-z0-9-]+)/i.exec(type)?.[1]?.toLowerCase() ?? type;
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function isAppend(operation: Operation): operation is Append {
