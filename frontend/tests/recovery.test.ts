@@ -40,11 +40,15 @@ describe("a connection that breaks", () => {
     const { network, tap, player } = await networked(stage);
     await player.do((element) => void (element.volume = 0.5));
     await until("the volume", () => player.do((element) => element.volume === 0.5));
+    await player.do((element) => element.setAttribute("latency", "400"));
+    await until("the latency", () => player.do((element) => element.latencyTarget === 400));
+    await player.do((element) => element.selectTracks({ audio: 0 }));
     await network.cut();
     await until("the recovery", async () => (await player.recoveries("reconnect")).length === 1);
     await player.plays();
     expect(tap.sockets, "connections").toBe(2);
-    expect(tap.sent("hello").at(-1)?.settings).toMatchObject({ volume: 0.5, muted: false });
+    expect(tap.sent("hello").at(-1)?.settings).toMatchObject({ volume: 0.5, muted: false, latencyTargetMs: 400 });
+    await until("pictures alone", () => tap.received("sessionState").at(-1)?.audioTrackId === 0);
     expect(tap.sent("hello").at(-1)?.resume?.stream).toBe("demo");
     expect((await player.stats())?.reconnects).toBe(1);
     expect(await player.do((element) => element.volume)).toBe(0.5);
@@ -65,8 +69,12 @@ describe("a connection that breaks", () => {
   it("keeps trying while the server is away, and plays when another one is there", async (stage) => {
     stage.allow(brokenConnection);
     const first = await serve(demo);
-    const player = await stage.embed(first.address, "demo");
+    const tap = stage.closes(await Tap.to(first.address));
+    const player = await stage.embed(tap.address, "demo", "?muted=0");
     await player.plays();
+    const shown = tap.received("sessionState").at(-1)?.videoTrackId;
+    expect(shown, "the track of pictures").toBeGreaterThan(0);
+    await player.do((element) => element.selectTracks({ video: 0 }));
     await first.stop();
     expect(await player.reaches("reconnecting")).toMatchObject({
       reason: expect.stringMatching(/shutting_down|restarting/),
@@ -75,7 +83,11 @@ describe("a connection that breaks", () => {
       const status = await player.status();
       return status.kind === "reconnecting" && status.attempt > 2;
     });
+    const gone = tap.passed.length;
     stage.closes(await serve(demo, { listen: first.address }));
+    await until("sound alone, as before", () => tap.received("sessionState", gone).at(-1)?.videoTrackId === 0);
+    await player.sounds();
+    await player.do((element, video) => element.selectTracks({ video }), shown ?? 0);
     await player.plays();
     expect((await player.recoveries("reconnect")).length).toBeGreaterThan(0);
   });

@@ -133,6 +133,46 @@ describe("connect", () => {
     client.close();
   });
 
+  it("chooses the tracks that the viewer chose in another session, and the like of another stream", async () => {
+    const { client, socket } = await open();
+    const track = (id: number, kind: number, language = "") => ({ id, kind, language });
+    const begins = (stream: string, ...tracks: object[]) =>
+      socket().tell({ body: { case: "streamStarted", value: { stream, instance: "i", epoch: 1, tracks } } });
+    const asked = () =>
+      socket()
+        .heard("command")
+        .flatMap(({ value }) => {
+          const { body } = value as { body: { case: string; value: object } };
+          return body.case === "selectTracks" ? [body.value] : [];
+        });
+    socket().accept();
+    begins("demo", track(1, 1), track(2, 2, "en"), track(3, 2, "de"));
+    expect(asked()).toEqual([]);
+    const done = client.selectTracks({ video: 0, audio: 3 });
+    const [command] = socket().heard("command");
+    socket().tell({
+      body: {
+        case: "commandResult",
+        value: { id: (command?.value as { id: number }).id, outcome: { case: "done", value: {} } },
+      },
+    });
+    await done;
+
+    socket().break();
+    await vi.advanceTimersByTimeAsync(5000);
+    socket().accept();
+    begins("demo", track(1, 1), track(2, 2, "en"), track(3, 2, "de"));
+    expect(asked()).toMatchObject([{ videoTrackId: 0, audioTrackId: 3 }]);
+    begins("demo", track(1, 1), track(2, 2, "en"), track(3, 2, "de"));
+    expect(asked(), "after another epoch").toHaveLength(1);
+
+    begins("other", track(1, 1), track(2, 2, "fr"), track(3, 2, "it"), track(4, 2, "de"));
+    expect(asked().at(-1)).toMatchObject({ videoTrackId: 0, audioTrackId: 4 });
+    begins("silent", track(7, 1));
+    expect(asked().at(-1)).toMatchObject({ videoTrackId: 0 });
+    client.close();
+  });
+
   it("matches answers by id, and rejects with code and field", async () => {
     const { client, socket } = await open();
     socket().accept();

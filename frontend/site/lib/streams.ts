@@ -38,12 +38,15 @@ export interface StreamListener {
 /** Keeps the listener told of the server's streams for as long as the client lives. */
 export function followStreams(client: FramewireClient, listener: StreamListener): void {
   client.on("streams", (infos) => listener.streams(summarize(infos)));
+  let subscribed = false;
   client.on("connection", (state) => {
     listener.link(linkOf(state), "message" in state ? state.message : "");
-    if (state.phase !== "open") return;
-    // A subscription is the session's, and a new connection is a new session.
+    if (state.phase !== "open" || subscribed) return;
     client.subscribeStreams(true).then(
-      (infos) => listener.streams(summarize(infos)),
+      (infos) => {
+        subscribed = true; // for all connections that follow
+        listener.streams(summarize(infos));
+      },
       (error: Error) => console.warn(`framewire: the list of streams: ${error.message}`),
     );
   });

@@ -4,6 +4,7 @@ import { Emitter } from "../emitter.ts";
 import { type Millis, type Moment, now } from "../units.ts";
 import { type ClientBody, nameOf, type Plain } from "../wire/index.ts";
 import { Backoff } from "./backoff.ts";
+import { Choice } from "./choice.ts";
 import { ServerClock } from "./clock.ts";
 import { Commands } from "./commands.ts";
 import { decodableTypes } from "./decodable.ts";
@@ -19,6 +20,9 @@ import type {
   Report,
   SessionState,
   Settings,
+  StreamInfo,
+  StreamStarted,
+  TrackChoice,
 } from "./types.ts";
 import { endpoint } from "./url.ts";
 
@@ -44,6 +48,7 @@ export class FramewireClient extends Commands {
   readonly #clock = new ServerClock();
   readonly #backoff = new Backoff();
   readonly #position = new Position();
+  readonly #choice = new Choice();
   readonly #online = () => this.reconnectNow();
 
   #link: Link | undefined;
@@ -51,6 +56,10 @@ export class FramewireClient extends Commands {
   #session: SessionState | undefined;
   #settings: Settings;
   #stream: string | undefined;
+  #started: StreamStarted | undefined;
+  /** The server may not know of the viewer's choice of tracks. */
+  #untold = true;
+  #subscribed = false;
   #goodbye: { reason: DisconnectReason; message: string } | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** The token that the server has, and when it is to be replaced. */
@@ -106,6 +115,22 @@ export class FramewireClient extends Commands {
     this.#position.paused = paused;
   }
 
+  /** Tracks to choose once there is a session again. */
+  chooseTracks(tracks: TrackChoice): void {
+    this.#choice.made(tracks, this.#started);
+  }
+
+  override async selectTracks(tracks: TrackChoice): Promise<void> {
+    await super.selectTracks(tracks);
+    this.chooseTracks(tracks);
+  }
+
+  override async subscribeStreams(enabled = true): Promise<readonly StreamInfo[]> {
+    const streams = await super.subscribeStreams(enabled);
+    this.#subscribed = enabled;
+    return streams;
+  }
+
   /** Sends how playback goes. */
   report(report: Report): void {
     this.#link?.send({ case: "playbackReport", value: report });
@@ -147,6 +172,8 @@ export class FramewireClient extends Commands {
 
   protected override send(body: ClientBody): boolean {
     if (this.#state.phase !== "open" || !this.#link) return false;
+    // Of a stream that is begun anew the server sends what it would send to anybody.
+    if (body.case === "command" && body.value.body?.case === "play") this.#untold = true;
     this.#link.send(body);
     return true;
   }
@@ -251,8 +278,7 @@ export class FramewireClient extends Commands {
           to: body.value.toSeconds,
         });
       case "streamStarted":
-        this.#position.started(body.value);
-        return this.#events.emit("started", body.value);
+        return this.#streamStarted(body.value);
       case "streamWaiting":
         return this.#events.emit("waiting", {
           stream: body.value.stream,
@@ -291,8 +317,26 @@ export class FramewireClient extends Commands {
   #welcome(sessionId: string, server: string, at: Moment): void {
     if (this.#attempt > 1) this.#reconnects++;
     this.#openedAt = at;
+    this.#untold = true;
     this.#setState({ phase: "open", sessionId, server });
     this.#renewInTime();
+    if (!this.#subscribed) return;
+    // A subscription is the session's, and this is another one.
+    this.subscribeStreams().then(
+      (streams) => this.#events.emit("streams", streams),
+      () => {}, // the list is told no more, as the server wants it
+    );
+  }
+
+  #streamStarted(started: StreamStarted): void {
+    const untold = this.#untold || started.stream !== this.#started?.stream;
+    this.#untold = false;
+    this.#started = started;
+    this.#position.started(started);
+    this.#events.emit("started", started);
+    const tracks = untold ? this.#choice.of(started) : undefined;
+    // Where the server refuses, what it sends plays.
+    if (tracks) super.selectTracks(tracks).catch(() => {});
   }
 
   #sessionState(session: SessionState): void {

@@ -2,7 +2,7 @@ import type { Command } from "@framewire/schema/control";
 import type { Millis, Seconds } from "../units.ts";
 import type { ClientBody, Init } from "../wire/index.ts";
 import { FramewireError } from "./errors.ts";
-import type { From, Outcome, StreamInfo } from "./types.ts";
+import type { From, Outcome, StreamInfo, TrackChoice } from "./types.ts";
 
 type CommandBody = Exclude<Init<Command>["body"], undefined>;
 
@@ -59,8 +59,11 @@ export abstract class Commands {
     return this.#done({ case: "setMuted", value: { muted } });
   }
 
-  /** Chooses tracks by Track.id, 0 for none of the kind; what is left out stays. */
-  selectTracks(tracks: { readonly video?: number; readonly audio?: number }): Promise<void> {
+  /**
+   * Chooses tracks. Another connection, and another stream as far as it has the
+   * like, play what was chosen as well.
+   */
+  selectTracks(tracks: TrackChoice): Promise<void> {
     const { video, audio } = tracks;
     return this.#done({ case: "selectTracks", value: { videoTrackId: video, audioTrackId: audio } });
   }
@@ -84,7 +87,7 @@ export abstract class Commands {
     return this.#ask({ case: "listStreams", value: {} });
   }
 
-  /** Subscribes to the `streams` event, or ends that; returns the list as it is. */
+  /** Subscribes to the `streams` event, over all connections, or ends that; returns the list as it is. */
   subscribeStreams(enabled = true): Promise<readonly StreamInfo[]> {
     return this.#ask({ case: "subscribeStreams", value: { enabled } });
   }

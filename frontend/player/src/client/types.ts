@@ -59,6 +59,12 @@ export interface ConnectOptions {
   readonly WebSocket?: typeof WebSocket;
 }
 
+/** Tracks by Track.id, 0 for none of the kind; what is left out stays as it is. */
+export interface TrackChoice {
+  readonly video?: number;
+  readonly audio?: number;
+}
+
 /** Where to begin playing. */
 export type From = { readonly time: Seconds } | { readonly sequence: number } | { readonly behindLive: Seconds };
 

@@ -1,4 +1,4 @@
-import type { StreamInfo } from "../client/types.ts";
+import type { StreamInfo, TrackChoice } from "../client/types.ts";
 import { endpoint, type PlainFormat, plainUrl } from "../client/url.ts";
 import type { PlayerStatus, Stats, UndecodableTrack } from "../status.ts";
 import { type Millis, now, type Seconds } from "../units.ts";
@@ -250,7 +250,7 @@ export class FramewireVideoElement extends MediaElement {
   async requestKeyframe(): Promise<void> {
     await this.#control.command({ name: "requestKeyframe", args: [] });
   }
-  async selectTracks(tracks: { readonly video?: number; readonly audio?: number }): Promise<void> {
+  async selectTracks(tracks: TrackChoice): Promise<void> {
     await this.#control.command({ name: "selectTracks", args: [tracks] });
   }
   listStreams(): Promise<readonly StreamInfo[]> {

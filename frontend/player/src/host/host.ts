@@ -266,6 +266,9 @@ export class Host {
       case "setLatencyTarget":
         this.#set({ latencyTargetMs: call.args[0] });
         return true;
+      case "selectTracks":
+        this.#client.chooseTracks(call.args[0]);
+        return true;
       default:
         return false;
     }
