@@ -16,6 +16,8 @@ type CommandError struct {
 	Code    framewirev1.ErrorCode
 	Message string
 	Field   string // path of the wrong field, or empty
+
+	RetryAfter time.Duration // trying again may help then; 0 where it does not
 }
 
 func (e *CommandError) Error() string {
@@ -35,5 +37,8 @@ type GoodbyeError struct {
 func (e *GoodbyeError) Error() string { return fmt.Sprintf("%s (%v)", e.Message, e.Reason) }
 
 func commandError(e *framewirev1.Error) error {
-	return &CommandError{Code: e.GetCode(), Message: e.GetMessage(), Field: e.GetField()}
+	return &CommandError{
+		Code: e.GetCode(), Message: e.GetMessage(), Field: e.GetField(),
+		RetryAfter: time.Duration(e.GetRetryAfterMs()) * time.Millisecond,
+	}
 }

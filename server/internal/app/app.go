@@ -113,7 +113,8 @@ type server struct {
 	publishing publishing
 	secure     secure
 	proxies    proxy.Trust
-	gate       *gate.Gate
+	gate       *gate.Gate // of handshakes
+	commands   *gate.Gate
 
 	reloads chan os.Signal  // asks for the configuration to be read again
 	watcher *config.Watcher // does so when files have changed; nil: nothing does
@@ -148,7 +149,7 @@ func build(o Options) (*server, error) {
 	if err := s.useTokens(&c.Auth); err != nil {
 		return nil, err
 	}
-	s.openGate()
+	s.openGates()
 	s.openAdmin()
 	s.openMetrics()
 	return s, nil

@@ -26,6 +26,8 @@ func (s *server) sessionOptions() session.Options {
 		CommandBurst:          l.CommandBurst,
 		ViewerBytes:           int(l.ViewerBytes),
 		MaxWaitingBytes:       int64(l.WaitingBytes),
+		Handshakes:            s.gate,
+		Commands:              s.commands,
 		Hooks:                 s.sessionHooks(),
 		Publisher:             s.sessionPublisher(),
 	}
@@ -51,25 +53,34 @@ func publisherLimits(c *config.Publish) desk.Limits {
 	}
 }
 
-func handshakeLimits(c *config.Limits) gate.Limits {
-	return gate.Limits{PerSecond: c.HandshakesPerSecond, Burst: c.HandshakeBurst}
+// setGates puts the limits of c on what an address, or a token's holder, may do in a
+// short time.
+func (s *server) setGates(c *config.Limits) {
+	s.gate.SetLimits(
+		gate.Limits{PerSecond: c.HandshakesPerSecond, Burst: c.HandshakeBurst},
+		gate.Limits{PerSecond: c.SubjectHandshakesPerSecond, Burst: c.SubjectHandshakeBurst})
+	s.commands.SetLimits(
+		gate.Limits{PerSecond: c.AddressCommandsPerSecond, Burst: c.AddressCommandBurst},
+		gate.Limits{PerSecond: c.SubjectCommandsPerSecond, Burst: c.SubjectCommandBurst})
 }
 
-// openGate limits how often one address may begin a session or a publication. From
-// loopback come all whose proxy on this machine is not configured as one, and from a
-// trusted proxy those that it does not tell: they are not to be taken for one.
-func (s *server) openGate() {
-	s.gate = gate.New(gate.Options{
-		Limits:  handshakeLimits(&s.opts.Config.Limits),
-		Exempt:  func(a netip.Addr) bool { return a.IsLoopback() || s.proxies.Trusts(a) },
-		Refused: s.refusedAtGate,
-	})
+// openGates limits how often one address, and one token's holder, may begin a session
+// or a publication, and send commands.
+func (s *server) openGates() {
+	s.gate = gate.New(gate.Options{Kind: gate.Handshakes, Exempt: s.shared, Refused: s.refusedAtGate})
+	s.commands = gate.New(gate.Options{Kind: gate.Commands, Exempt: s.shared, Refused: s.refusedAtGate})
+	s.setGates(&s.opts.Config.Limits)
 }
+
+// shared reports whether clients of this address are not to be taken for one: from
+// loopback come all whose proxy on this machine is not configured as one, and from a
+// trusted proxy those that it does not tell.
+func (s *server) shared(a netip.Addr) bool { return a.IsLoopback() || s.proxies.Trusts(a) }
 
 // refusedAtGate counts each refusal, and tells people of the first.
 func (s *server) refusedAtGate(what string, from netip.Addr, r *gate.Refusal) {
 	if r.First {
-		s.log.Warn("an address is refused that connects too often; see limits.handshakes_per_second", "remote", from.String(), "what", what)
+		s.log.Warn("a client is refused that asks too often; see limits in the configuration", "remote", from.String(), "what", what, "reason", r.Unwrap())
 	}
 	s.refused(what, "", "", from.String(), r)
 }

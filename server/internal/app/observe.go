@@ -38,6 +38,7 @@ func (s *server) sessionHooks() session.Hooks {
 		Refused: func(id, stream, address string, err error) {
 			s.refused("watch", stream, id, address, err)
 		},
+		Hurried: func(id, address string, r *gate.Refusal) { s.refused("command", "", id, address, r) },
 	}
 }
 

@@ -47,11 +47,13 @@ type publishing struct {
 func (s *server) openPublishing() error {
 	c := &s.opts.Config
 	s.publishing.origins.Set(c.Origins, nil)
+	s.publishing.brake.Shared = s.shared
 	s.publishing.brake.Held = func(netip.Addr) { s.metrics.Refused("publish", publish.ErrTooManyAttempts) }
 	s.publishing.desk = desk.New(s.hub, desk.Options{
 		Rules:   rules(c, c.Listen),
 		Tokens:  &s.tokens,
 		Limits:  publisherLimits(&c.Publish),
+		Gate:    s.gate,
 		Silence: time.Duration(c.Publish.Silence),
 		Grace:   time.Duration(c.Publish.Grace),
 		Linger:  time.Duration(c.Publish.Linger),
@@ -189,6 +191,8 @@ func (p *publishing) run(ctx context.Context, group *errgroup.Group, s *server) 
 			Silence: silenceOfTransports,
 			Gate:    s.gate,
 			Brake:   &s.publishing.brake,
+			Shared:  s.shared,
+			Refused: func(_ netip.AddrPort, err error) { s.metrics.Refused("publish", err) },
 			Log:     s.log,
 		})
 		for _, listener := range p.rtmp {

@@ -145,7 +145,7 @@ func (s *server) apply(c *config.Config) error {
 	s.web.SetOrigins(c.Origins, c.FrameAncestors)
 	s.publishing.origins.Set(c.Origins, nil)
 	s.web.Sessions().SetLimits(limits(c))
-	s.gate.SetLimits(handshakeLimits(&c.Limits))
+	s.setGates(&c.Limits)
 	s.applySources(before, c, sources)
 	return nil
 }

@@ -12,9 +12,12 @@ type Limits struct {
 	ViewersPerSubject int `yaml:"viewers_per_subject"`
 
 	// Handshakes are sessions and publishers that begin: HandshakesPerSecond of one
-	// network address for ever, HandshakeBurst at once.
-	HandshakesPerSecond int `yaml:"handshakes_per_second"`
-	HandshakeBurst      int `yaml:"handshake_burst"`
+	// network address for ever, HandshakeBurst at once, and so for the tokens that
+	// name one subject.
+	HandshakesPerSecond        int `yaml:"handshakes_per_second"`
+	HandshakeBurst             int `yaml:"handshake_burst"`
+	SubjectHandshakesPerSecond int `yaml:"subject_handshakes_per_second"`
+	SubjectHandshakeBurst      int `yaml:"subject_handshake_burst"`
 
 	// HandshakeTimeout is how long a client may take to say hello, IdleTimeout how
 	// long one may be silent, answers to pings included.
@@ -24,9 +27,14 @@ type Limits struct {
 	// MessageBytes is the size above which a client's message is refused.
 	MessageBytes Bytes `yaml:"message_bytes"`
 
-	// Commands a second that a client may send for ever, and at once.
-	CommandsPerSecond int `yaml:"commands_per_second"`
-	CommandBurst      int `yaml:"command_burst"`
+	// Commands a second that a session may send for ever, and at once; all of one
+	// network address, and all whose tokens name one subject.
+	CommandsPerSecond        int `yaml:"commands_per_second"`
+	CommandBurst             int `yaml:"command_burst"`
+	AddressCommandsPerSecond int `yaml:"address_commands_per_second"`
+	AddressCommandBurst      int `yaml:"address_command_burst"`
+	SubjectCommandsPerSecond int `yaml:"subject_commands_per_second"`
+	SubjectCommandBurst      int `yaml:"subject_command_burst"`
 
 	// ViewerBytes may wait for one slow viewer, WaitingBytes for all together.
 	ViewerBytes  Bytes `yaml:"viewer_bytes"`
@@ -39,19 +47,27 @@ func defaultLimits() Limits {
 		// restart; to answer as many costs a server a few percent of a processor.
 		HandshakesPerSecond: 50,
 		HandshakeBurst:      500,
-		HandshakeTimeout:    Duration(10 * time.Second),
-		IdleTimeout:         Duration(time.Minute),
-		MessageBytes:        64 << 10,
-		CommandsPerSecond:   20,
-		CommandBurst:        40,
-		ViewerBytes:         64 << 10,
+		// A site may give all its viewers tokens of one subject, so that a rate for
+		// each is for the operator to set; the bursts are there for when one is.
+		SubjectHandshakeBurst: 500,
+		SubjectCommandBurst:   5000,
+		HandshakeTimeout:      Duration(10 * time.Second),
+		IdleTimeout:           Duration(time.Minute),
+		MessageBytes:          64 << 10,
+		CommandsPerSecond:     20,
+		CommandBurst:          40,
+		// Ten commands for each session of the bursts above.
+		AddressCommandsPerSecond: 500,
+		AddressCommandBurst:      5000,
+		ViewerBytes:              64 << 10,
 	}
 }
 
 // static returns the limits that take a restart to change.
 func (l Limits) static() Limits {
 	l.Viewers, l.ViewersPerStream, l.ViewersPerAddress, l.ViewersPerSubject = 0, 0, 0, 0
-	l.HandshakesPerSecond, l.HandshakeBurst = 0, 0
+	l.HandshakesPerSecond, l.HandshakeBurst, l.SubjectHandshakesPerSecond, l.SubjectHandshakeBurst = 0, 0, 0, 0
+	l.AddressCommandsPerSecond, l.AddressCommandBurst, l.SubjectCommandsPerSecond, l.SubjectCommandBurst = 0, 0, 0, 0
 	return l
 }
 
@@ -62,13 +78,23 @@ func (l *Limits) check(bad func(format string, args ...any)) {
 	}{
 		{"viewers", l.Viewers}, {"viewers_per_stream", l.ViewersPerStream}, {"viewers_per_address", l.ViewersPerAddress},
 		{"viewers_per_subject", l.ViewersPerSubject}, {"handshakes_per_second", l.HandshakesPerSecond},
+		{"subject_handshakes_per_second", l.SubjectHandshakesPerSecond},
+		{"address_commands_per_second", l.AddressCommandsPerSecond}, {"subject_commands_per_second", l.SubjectCommandsPerSecond},
 	} {
 		if n.value < 0 {
 			bad("limits.%s is %d, want at least 0", n.name, n.value)
 		}
 	}
-	if l.HandshakeBurst < 1 {
-		bad("limits.handshake_burst is %d, want at least 1", l.HandshakeBurst)
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"handshake_burst", l.HandshakeBurst}, {"subject_handshake_burst", l.SubjectHandshakeBurst},
+		{"address_command_burst", l.AddressCommandBurst}, {"subject_command_burst", l.SubjectCommandBurst},
+	} {
+		if n.value < 1 {
+			bad("limits.%s is %d, want at least 1", n.name, n.value)
+		}
 	}
 	if d := time.Duration(l.HandshakeTimeout); d < 100*time.Millisecond || d > time.Minute {
 		bad("limits.handshake_timeout is %v, want 100ms to 1m", d)

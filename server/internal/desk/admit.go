@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,16 +29,23 @@ func (d *Desk) admit(ctx context.Context, r publish.Request) (Rule, *auth.Grant,
 	return rule, grant, err
 }
 
-// verify reads the token that is the request's key. Errors wrap publish.ErrBadKey.
+// verify reads the token that is the request's key. Errors wrap one of package
+// publish's and one of package auth's.
 func (d *Desk) verify(ctx context.Context, r publish.Request) (*auth.Grant, error) {
 	grant, err := d.opts.Tokens.Verify(ctx, auth.Request{Token: r.Key, Remote: r.Remote.Addr(), Action: auth.Publish, Stream: r.Stream})
+	why := publish.ErrBadKey
 	if err == nil {
-		err = grant.Allows(auth.Publish, r.Stream, time.Now())
+		err, why = grant.Allows(auth.Publish, r.Stream, time.Now()), publish.ErrNotAllowed
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w, for stream %q: %w", publish.ErrBadKey, r.Stream, err)
+	switch {
+	case err == nil:
+		return grant, nil
+	case errors.Is(err, auth.ErrUnavailable):
+		why = publish.ErrUnchecked
+	case errors.Is(err, auth.ErrExpired):
+		why = publish.ErrExpired
 	}
-	return grant, nil
+	return nil, fmt.Errorf("%w, for stream %q: %w", why, r.Stream, err)
 }
 
 // Renew implements publish.Publication.

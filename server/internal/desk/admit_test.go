@@ -24,6 +24,8 @@ func (t tokens) Verify(_ context.Context, r auth.Request) (*auth.Grant, error) {
 	switch g := t[r.Token]; {
 	case r.Token == "":
 		return nil, auth.ErrNoToken
+	case r.Token == "unavailable":
+		return nil, auth.ErrUnavailable
 	case g == nil:
 		return nil, auth.ErrBadToken
 	default:
@@ -54,7 +56,10 @@ func TestTokenIsAsGoodAsTheKey(t *testing.T) {
 		{"cam/a", "s3cret", publish.ErrBadKey},
 		{"cam/a", "", publish.ErrBadKey},
 		{"cam/a", "watch", publish.ErrBadKey},
-		{"cam/a", "expired", publish.ErrBadKey},
+		{"cam/a", "wrong", publish.ErrBadKey},
+		{"cam/a", "expired", publish.ErrExpired},
+		{"cam/a", "unavailable", publish.ErrUnchecked},
+		{"cam/a", "watch", publish.ErrNotAllowed},
 	} {
 		p, err := d.Open(t.Context(), publish.Request{Stream: fmt.Sprint(c.stream, i), Key: c.key, Remote: netip.MustParseAddrPort("192.0.2.1:1")})
 		if !errors.Is(err, c.want) {

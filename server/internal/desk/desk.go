@@ -11,6 +11,7 @@ package desk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/ingest"
 	"github.com/framewire/framewire/server/internal/media"
@@ -58,6 +60,10 @@ type Options struct {
 	// Linger is how long a stream made by a publisher is kept after it went
 	// offline and its last viewer left. Default 60 s.
 	Linger time.Duration
+
+	// Gate limits how often the holder of a token may begin to publish: what goes by
+	// the address was looked at before. Nil: as often as it likes.
+	Gate *gate.Gate
 
 	// Hooks are told what happens.
 	Hooks Hooks
@@ -137,6 +143,9 @@ type slot struct {
 // Open implements publish.Desk.
 func (d *Desk) Open(ctx context.Context, r publish.Request) (publish.Publication, error) {
 	p, err := d.open(ctx, r)
+	if often := (*gate.Refusal)(nil); errors.As(err, &often) {
+		return nil, err // told where the gate is
+	}
 	if err != nil {
 		d.logOf(r).Info("publisher refused", "reason", err)
 		d.opts.Hooks.Refused(r, err)
@@ -164,6 +173,9 @@ func (d *Desk) open(ctx context.Context, r publish.Request) (*publication, error
 	rule, grant, err := d.admit(ctx, r)
 	if err != nil {
 		return nil, err
+	}
+	if refusal := d.opts.Gate.AdmitSubject("publish", grant.Subject, r.Remote.Addr()); refusal != nil {
+		return nil, fmt.Errorf("%w: %w", publish.ErrTooManyPublishers, refusal)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -3,12 +3,14 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/hub"
 	"github.com/framewire/framewire/server/internal/publish"
 )
@@ -127,4 +129,42 @@ func TestPublisherThatGivesANewTokenGoesOn(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestHolderOfATokenDoesNotPublishTooOften(t *testing.T) {
+	var s auth.Switch
+	s.Set(tokens{"ann": publisher("ann"), "bob": publisher("bob")})
+	var told []string
+	d := New(hub.New(hub.Options{}), Options{
+		Tokens: &s, Rules: []Rule{{Streams: "keyed", Key: "k", Takeover: true}},
+		Gate: gate.New(gate.Options{SubjectLimits: gate.Limits{PerSecond: 1, Burst: 2}, Refused: func(what string, from netip.Addr, r *gate.Refusal) {
+			told = append(told, fmt.Sprint(what, " ", from, " ", r.Unwrap()))
+		}}),
+		Hooks: Hooks{Refused: func(_ publish.Request, err error) { t.Errorf("told twice, of %v", err) }},
+	})
+	refused := 0
+	for range 4 {
+		p, err := d.Open(t.Context(), publish.Request{Stream: "a", Key: "ann", Remote: netip.MustParseAddrPort("192.0.2.1:1")})
+		var refusal *gate.Refusal
+		switch {
+		case err == nil:
+			p.Close(nil)
+		case !errors.Is(err, publish.ErrTooManyPublishers) || !errors.As(err, &refusal) || refusal.Wait <= 0:
+			t.Errorf("%v", err)
+		default:
+			refused++
+		}
+	}
+	if refused != 2 || len(told) != 2 || told[0] != "publish 192.0.2.1 "+gate.ErrHandshakesOfSubject.Error() {
+		t.Errorf("%d of 4 are refused, told of %q", refused, told)
+	}
+	for _, r := range []publish.Request{{Stream: "b", Key: "bob"}, {Stream: "keyed", Key: "k"}, {Stream: "keyed", Key: "k"}, {Stream: "keyed", Key: "k"}} {
+		r.Remote = netip.MustParseAddrPort("192.0.2.1:1")
+		p, err := d.Open(t.Context(), r)
+		if err != nil {
+			t.Errorf("%s: %v", r.Stream, err)
+			continue
+		}
+		p.Close(nil)
+	}
 }

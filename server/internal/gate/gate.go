@@ -1,12 +1,13 @@
-// Package gate keeps any one network address from beginning too many
-// conversations in a short time, whatever their protocol.
+// Package gate keeps any one network address, and the holder of any one token, from
+// doing something too often: beginning conversations, whatever their protocol, or
+// sending commands.
 //
-//	WebSocket upgrade, WHIP offer, HTTP push, RTMP connection --> Admit --> nil
-//	                                                                    --> *Refusal
+//	WebSocket upgrade, WHIP offer, HTTP push, RTMP connection --> Admit        --> nil
+//	hello, request with a token                               --> AdmitSubject --> *Refusal
 //
-// Each address has a bucket of its own. Those who find theirs empty are told so in
-// the terms of their protocol, for as long as that costs the server less than what
-// it lets in; beyond that they get the cheapest answer there is.
+// Each address and each subject has a bucket of its own. Those who find theirs empty
+// are told so in the terms of their protocol, for as long as that costs the server
+// less than what it lets in; beyond that they get the cheapest answer there is.
 package gate
 
 import (
@@ -17,55 +18,90 @@ import (
 	"time"
 )
 
-// ErrTooOften is wrapped by all refusals.
-var ErrTooOften = errors.New("too many connections from this address in a short time")
+var (
+	// ErrTooOften is wrapped by all refusals.
+	ErrTooOften = errors.New("too often")
+
+	// What a Refusal wraps, by what is limited and for whom. They wrap ErrTooOften.
+	ErrHandshakes          = fmt.Errorf("%w: too many connections from this address in a short time", ErrTooOften)
+	ErrHandshakesOfSubject = fmt.Errorf("%w: too many connections of this token's holder in a short time", ErrTooOften)
+	ErrCommands            = fmt.Errorf("%w: too many commands in this session in a short time", ErrTooOften)
+	ErrCommandsOfAddress   = fmt.Errorf("%w: too many commands from this address in a short time", ErrTooOften)
+	ErrCommandsOfSubject   = fmt.Errorf("%w: too many commands of this token's holder in a short time", ErrTooOften)
+)
 
 const (
-	// maxAddresses bounds what is remembered: about 2 MB. More than so many at the
-	// same time are an attack of many, and no limit by address helps against it.
-	maxAddresses = 16384
+	// maxRemembered bounds what is remembered of addresses, and of subjects: about
+	// 2 MB each. More than so many at the same time are an attack of many, and no
+	// limit of each helps against it.
+	maxRemembered = 16384
 
 	// minWait is the least that a refused client is asked to wait: less is no relief.
 	minWait = time.Second
+
+	// maxWait is the most: whoever comes back later than that is not missed, and
+	// neighbours of an attacker are not kept away for longer than it lasts.
+	maxWait = time.Minute
 
 	// networkBits is the part of an IPv6 address that one customer has as a rule.
 	networkBits = 64
 )
 
-// Refusal says how a client was refused. It wraps ErrTooOften.
+// Kind says what a Gate limits, by the errors that its refusals wrap.
+type Kind struct{ Address, Subject error }
+
+// The kinds of gates.
+var (
+	Handshakes = Kind{ErrHandshakes, ErrHandshakesOfSubject}
+	Commands   = Kind{ErrCommandsOfAddress, ErrCommandsOfSubject}
+)
+
+// Refusal says how a client was refused. It wraps one of this package's errors.
 type Refusal struct {
 	// Wait is when the client should try again. Those refused one after the other
 	// are given later and later times, so that they do not come back at once.
 	Wait time.Duration
-	// Curt: too many of this address were refused as well, so that nothing more
-	// should be spent on it than a word.
+	// Curt: too many were refused as well, so that nothing more should be spent on
+	// it than a word.
 	Curt bool
-	// First tells that nobody of this address was refused since its bucket was last
-	// full: the rest is for counting, and this for people.
+	// First tells that nobody was refused since the bucket was last full: the rest
+	// is for counting, and this for people.
 	First bool
+	// Err is which bucket was empty. Nil counts as ErrHandshakes.
+	Err error
 }
 
 // Error implements error.
 func (r *Refusal) Error() string {
-	return fmt.Sprintf("%v; try again in %v", ErrTooOften, r.Wait.Round(time.Second))
+	return fmt.Sprintf("%v; try again in %v", r.Unwrap(), (r.Wait + time.Second - 1).Truncate(time.Second))
 }
 
-// Unwrap returns ErrTooOften.
-func (r *Refusal) Unwrap() error { return ErrTooOften }
+// Unwrap returns Err.
+func (r *Refusal) Unwrap() error {
+	if r.Err == nil {
+		return ErrHandshakes
+	}
+	return r.Err
+}
 
 // Limits are the size of a bucket, and how fast it fills.
 type Limits struct {
-	// PerSecond conversations may begin for ever; 0 is no limit.
+	// PerSecond of whatever is limited is for ever; 0 is no limit.
 	PerSecond int
-	// Burst conversations may begin at once.
+	// Burst is at once.
 	Burst int
 }
 
 // Options are what a Gate needs.
 type Options struct {
-	Limits Limits
+	// Kind of what is limited. Default Handshakes.
+	Kind Kind
 
-	// Exempt names the addresses that are not limited. Nil: none.
+	// Limits of an address, and SubjectLimits of all tokens that name one subject.
+	Limits, SubjectLimits Limits
+
+	// Exempt names the addresses that are not limited. Nil: none. Subjects are
+	// limited wherever they come from.
 	Exempt func(netip.Addr) bool
 
 	// Refused is told of each refusal: what was asked for, and by whom. It must not
@@ -73,105 +109,66 @@ type Options struct {
 	Refused func(what string, from netip.Addr, r *Refusal)
 }
 
-// Gate limits addresses. A nil one lets everybody in. Its methods may be called
-// from any goroutine.
+// Gate limits addresses and subjects. A nil one lets everybody in. Its methods may be
+// called from any goroutine.
 type Gate struct {
 	opts Options
 
 	mu        sync.Mutex
-	limits    Limits
-	addresses map[netip.Addr]*bucket
+	addresses ledger[netip.Addr]
+	subjects  ledger[string]
 }
 
 // New returns a Gate.
 func New(opts Options) *Gate {
-	return &Gate{opts: opts, limits: opts.Limits, addresses: make(map[netip.Addr]*bucket)}
+	if opts.Kind == (Kind{}) {
+		opts.Kind = Handshakes
+	}
+	g := &Gate{opts: opts}
+	g.SetLimits(opts.Limits, opts.SubjectLimits)
+	return g
 }
 
-// SetLimits replaces Options.Limits.
-func (g *Gate) SetLimits(l Limits) {
+// SetLimits replaces Options.Limits and SubjectLimits.
+func (g *Gate) SetLimits(address, subject Limits) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limits = l
+	g.addresses.limits, g.subjects.limits = address, subject
 }
 
-// bucket counts what an address has taken and not got back yet.
-type bucket struct {
-	let, refused float64 // conversations
-	at           time.Time
-	told         bool
-}
-
-// fill gives back what the time since the last look has brought.
-func (b *bucket) fill(now time.Time, perSecond int) {
-	back := now.Sub(b.at).Seconds() * float64(perSecond)
-	b.let, b.refused, b.at = max(0, b.let-back), max(0, b.refused-back), now
-	if b.let == 0 {
-		b.told = false
-	}
-}
-
-// Admit lets a conversation begin, or returns a *Refusal. what is what the client
-// wants, for Options.Refused. An address that is not known is not limited.
+// Admit lets an address go on, or returns a *Refusal. what is what the client wants,
+// for Options.Refused. An address that is not known is not limited.
 func (g *Gate) Admit(what string, from netip.Addr) *Refusal {
 	if g == nil || !from.IsValid() || g.opts.Exempt != nil && g.opts.Exempt(from.Unmap()) {
 		return nil
 	}
-	r := g.take(Network(from), time.Now())
-	if r != nil && g.opts.Refused != nil {
+	g.mu.Lock()
+	r := g.addresses.take(Network(from), time.Now())
+	g.mu.Unlock()
+	return g.tell(r, what, from, g.opts.Kind.Address)
+}
+
+// AdmitSubject lets the holder of a token go on, who comes from some address, or
+// returns a *Refusal. Whoever is not named is not limited.
+func (g *Gate) AdmitSubject(what, subject string, from netip.Addr) *Refusal {
+	if g == nil || subject == "" {
+		return nil
+	}
+	g.mu.Lock()
+	r := g.subjects.take(subject, time.Now())
+	g.mu.Unlock()
+	return g.tell(r, what, from, g.opts.Kind.Subject)
+}
+
+func (g *Gate) tell(r *Refusal, what string, from netip.Addr, err error) *Refusal {
+	if r == nil {
+		return nil
+	}
+	r.Err = err
+	if g.opts.Refused != nil {
 		g.opts.Refused(what, from.Unmap(), r)
 	}
 	return r
-}
-
-func (g *Gate) take(from netip.Addr, now time.Time) *Refusal {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	rate, burst := g.limits.PerSecond, float64(g.limits.Burst)
-	if rate <= 0 {
-		return nil
-	}
-	b := g.addresses[from]
-	if b == nil {
-		if len(g.addresses) >= maxAddresses {
-			g.forget(now)
-		}
-		b = &bucket{at: now}
-		g.addresses[from] = b
-	}
-	b.fill(now, rate)
-	if b.let+1 <= burst {
-		b.let++
-		return nil
-	}
-	r := &Refusal{First: !b.told, Curt: b.refused+1 > burst}
-	b.told = true
-	if !r.Curt {
-		b.refused++
-	}
-	after := b.let + b.refused - burst // who is to be let in before
-	r.Wait = max(minWait, time.Duration(after/float64(rate)*float64(time.Second)))
-	return r
-}
-
-// forget drops those whose buckets are full again. When that is not enough, it
-// drops those who are not refused, and then anyone.
-func (g *Gate) forget(now time.Time) {
-	for address, b := range g.addresses {
-		if b.fill(now, g.limits.PerSecond); b.let == 0 {
-			delete(g.addresses, address)
-		}
-	}
-	for _, all := range []bool{false, true} {
-		for address, b := range g.addresses {
-			if len(g.addresses) < maxAddresses*3/4 {
-				return
-			}
-			if all || b.let+1 <= float64(g.limits.Burst) {
-				delete(g.addresses, address)
-			}
-		}
-	}
 }
 
 // Network is what counts as one address: an IPv4 address, or the 64 bits of an IPv6

@@ -39,8 +39,13 @@ var reasons = []struct {
 	{publish.ErrStreamBusy, "stream_busy"},
 	{publish.ErrAddressFull, "too_many_publishers_of_address"},
 	{publish.ErrSubjectFull, "too_many_publishers_of_subject"},
-	{gate.ErrTooOften, "too_many_handshakes"},
+	{gate.ErrHandshakes, "too_many_handshakes"},
+	{gate.ErrHandshakesOfSubject, "too_many_handshakes_of_subject"},
+	{gate.ErrCommands, "too_many_commands"},
+	{gate.ErrCommandsOfAddress, "too_many_commands_of_address"},
+	{gate.ErrCommandsOfSubject, "too_many_commands_of_subject"},
 	{publish.ErrTooManyPublishers, "too_many_publishers"},
+	{publish.ErrTooManyConnections, "too_many_connections"},
 	{publish.ErrShutdown, "shutdown"},
 }
 

@@ -174,7 +174,7 @@ func (m *Metrics) Reported(session string, r *wire.Report, lag time.Duration) {
 }
 
 // Refused counts who was turned away: what was asked for ("watch", "publish",
-// "origin", "admin"), and why.
+// "command", "origin", "admin"), and why.
 func (m *Metrics) Refused(what string, err error) {
 	m.refusals.WithLabelValues(what, Reason(err)).Inc()
 }

@@ -100,6 +100,8 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	for _, err := range []error{
 		fmt.Errorf("wrapped: %w", auth.ErrExpired), publish.ErrStreamBusy, fmt.Errorf("%w: %w", publish.ErrBadKey, auth.ErrNoToken), errors.New("else"),
 		fmt.Errorf("%w: the limit is 2", publish.ErrAddressFull), publish.ErrSubjectFull, publish.ErrTooManyPublishers, &gate.Refusal{},
+		&gate.Refusal{Err: gate.ErrHandshakesOfSubject}, &gate.Refusal{Err: gate.ErrCommands}, &gate.Refusal{Err: gate.ErrCommandsOfAddress},
+		&gate.Refusal{Err: gate.ErrCommandsOfSubject},
 		session.ErrServerFull, session.ErrAddressFull, session.ErrSubjectFull, session.ErrStreamFull,
 	} {
 		m.Refused("publish", err)
@@ -123,6 +125,10 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		`framewire_refusals_total{reason="too_many_publishers_of_subject",what="publish"} 1`,
 		`framewire_refusals_total{reason="too_many_publishers",what="publish"} 1`,
 		`framewire_refusals_total{reason="too_many_handshakes",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_handshakes_of_subject",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_commands",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_commands_of_address",what="publish"} 1`,
+		`framewire_refusals_total{reason="too_many_commands_of_subject",what="publish"} 1`,
 		`framewire_refusals_total{reason="too_many_viewers",what="publish"} 1`,
 		`framewire_refusals_total{reason="too_many_viewers_of_address",what="publish"} 1`,
 		`framewire_refusals_total{reason="too_many_viewers_of_subject",what="publish"} 1`,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -39,6 +40,12 @@ func Forget(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a writer that knows none has none
 	}
+}
+
+// Seconds writes a time as Retry-After has it (RFC 9110 10.2.3), rounded up: whoever
+// comes back sooner comes in vain.
+func Seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 // Await bounds the time that the body of a request may take which the handler does

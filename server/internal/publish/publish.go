@@ -107,6 +107,16 @@ var (
 	// no more are looked at for a while. It wraps ErrBadKey.
 	ErrTooManyAttempts = fmt.Errorf("%w: too many wrong ones came from this address", ErrBadKey)
 
+	// ErrNotAllowed: the token is a valid one, and not for this. It wraps ErrBadKey.
+	ErrNotAllowed = fmt.Errorf("%w, or does not allow this", ErrBadKey)
+
+	// ErrUnchecked: what decides about tokens does not answer. Trying later may help.
+	ErrUnchecked = errors.New("stream keys cannot be checked now")
+
+	// ErrTooManyConnections: too many of a protocol's connections do not publish, in
+	// all or of the publisher's address. Trying later may help.
+	ErrTooManyConnections = errors.New("there are too many connections that do not publish")
+
 	// ErrStreamBusy: another publisher has the stream, and keeps it.
 	ErrStreamBusy = errors.New("the stream already has a publisher")
 
@@ -135,7 +145,7 @@ var (
 	// longer has the stream.
 	ErrRemoved = errors.New("the publisher was removed by the operator")
 
-	// ErrExpired: the token that let the publisher in has expired.
+	// ErrExpired: the token has expired, before the publisher was let in or since.
 	ErrExpired = errors.New("the token has expired")
 
 	// ErrSilent: no media came for too long.
@@ -154,3 +164,7 @@ var (
 	// ErrDisconnected: the connection ended without a word.
 	ErrDisconnected = errors.New("the connection was lost")
 )
+
+// Guessed reports whether a refusal with err says that a key was wrong: one that was
+// right once, or is for something else, or could not be checked, was not guessed.
+func Guessed(err error) bool { return errors.Is(err, ErrBadKey) && !errors.Is(err, ErrNotAllowed) }

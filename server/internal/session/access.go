@@ -57,9 +57,14 @@ func (v *Viewer) admit(h *wire.Hello) (*auth.Grant, *wire.Goodbye) {
 	h.Token, v.peer.Token = "", ""
 	switch {
 	case err == nil:
-		if message := v.host.enroll(v, stream, grant.Subject); message != "" {
-			return nil, &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: overloadRetry, Message: message}
+		if r := v.host.opts.Handshakes.AdmitSubject("watch", grant.Subject, remoteOf(v)); r != nil {
+			return nil, &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: r.Wait, Message: "Your token's holder connects too often. Please come back a little later."}
 		}
+		place, ok := v.host.enroll(v, stream, grant.Subject)
+		if !ok {
+			return nil, &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: overloadRetry, Message: subjectFull}
+		}
+		place.take()
 		return grant, nil
 	case errors.Is(err, auth.ErrNoToken) && stream == "":
 		return nobody, nil
@@ -130,32 +135,49 @@ func (v *Viewer) refreshToken(id uint32, token string, now time.Time) {
 	v.send(result)
 }
 
-// renew lives by a new token from now on, with what the session publishes. It is
-// called from the goroutine that receives.
+// renew lives by a new token from now on, with what the session publishes: by both,
+// or by neither. It is called from the goroutine that receives.
 func (v *Viewer) renew(token string) *wire.Error {
 	v.mu.Lock()
 	stream := v.play.name
 	v.mu.Unlock()
 	grant, err := v.verify(token, stream)
-	if err == nil && v.publisher != nil {
-		err = v.publisher.Renew(token)
-	}
 	if err != nil {
-		v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err)
-		code := wire.PermissionDenied
-		if errors.Is(err, auth.ErrUnavailable) {
-			code = wire.Internal
+		return v.notRenewed(stream, err)
+	}
+	place, ok := v.host.enroll(v, stream, grant.Subject)
+	if !ok {
+		return &wire.Error{Code: wire.Overloaded, Field: refreshField, Message: subjectFull, RetryAfter: overloadRetry}
+	}
+	// The publication comes last of what may refuse, and takes the token or leaves
+	// all as it was.
+	if v.publisher != nil {
+		if err := v.publisher.Renew(token); err != nil {
+			place.leave()
+			return v.notRenewed(stream, err)
 		}
-		return &wire.Error{Code: code, Field: "command.refresh_token.token", Message: err.Error()}
 	}
-	if message := v.host.enroll(v, stream, grant.Subject); message != "" {
-		return &wire.Error{Code: wire.Overloaded, Field: "command.refresh_token.token", Message: message}
-	}
+	place.take()
 	v.keepToken(token)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.hold(grant)
 	return nil
+}
+
+// refreshField is what refusals of a new token name.
+const refreshField = "command.refresh_token.token"
+
+// notRenewed answers a RefreshToken whose token is not taken.
+func (v *Viewer) notRenewed(stream string, err error) *wire.Error {
+	v.host.opts.Hooks.Refused(v.id, stream, v.peer.Address, err)
+	answer := wire.Error{Code: wire.PermissionDenied, Field: refreshField, Message: err.Error()}
+	if typed := (*wire.Error)(nil); errors.As(err, &typed) {
+		answer.Code, answer.RetryAfter = typed.Code, typed.RetryAfter
+	} else if errors.Is(err, auth.ErrUnavailable) {
+		answer.Code, answer.RetryAfter = wire.Internal, verifyRetry
+	}
+	return &answer
 }
 
 // visible returns the part of the list that the session may see: the list that

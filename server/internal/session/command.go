@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/media"
 	"github.com/framewire/framewire/server/internal/wire"
 )
@@ -40,18 +41,29 @@ func tells(body wire.CommandBody, err *wire.Error) bool {
 // ready refuses a command that comes too early or too soon after others. It is
 // called by the goroutine that receives.
 func (v *Viewer) ready(now time.Time) *wire.Error {
-	switch {
-	case v.hello == nil:
+	if v.hello == nil {
 		return &wire.Error{Code: wire.HelloRequired, Message: "the first message of a session is hello"}
-	case !v.commands.take(now):
-		return &wire.Error{
-			Code: wire.TooManyCommands,
-			Message: fmt.Sprintf("more than %d commands at once, or %d a second; wait a second",
-				v.host.opts.CommandBurst, v.host.opts.CommandsPerSecond),
-		}
-	default:
-		return nil
 	}
+	if r := v.hurries(now); r != nil {
+		return &wire.Error{Code: wire.TooManyCommands, Message: r.Error(), RetryAfter: r.Wait}
+	}
+	return nil
+}
+
+// hurries refuses a client that asks too often: in this session, from its address,
+// or with tokens of one subject. It is called by the goroutine that receives, behind
+// the handshake.
+func (v *Viewer) hurries(now time.Time) *gate.Refusal {
+	if r := v.commands.Take(v.host.commandLimits, now); r != nil {
+		r.Err = gate.ErrCommands
+		v.host.opts.Hooks.Hurried(v.id, v.peer.Address, r)
+		return r
+	}
+	remote := remoteOf(v)
+	if r := v.host.opts.Commands.Admit("command", remote); r != nil {
+		return r
+	}
+	return v.host.opts.Commands.AdmitSubject("command", v.grant.Subject, remote)
 }
 
 // do carries out a command. When it fails, nothing has changed.
@@ -132,7 +144,7 @@ func (v *Viewer) doPlay(c wire.Play, now time.Time) *wire.Error {
 		most := v.host.limits.Load().ViewersPerStream
 		if most > 0 && c.Stream != v.play.name && stream.Viewers() >= most {
 			v.host.opts.Hooks.Refused(v.id, c.Stream, v.peer.Address, ErrStreamFull)
-			return &wire.Error{Code: wire.Overloaded, Field: "command.play.stream",
+			return &wire.Error{Code: wire.Overloaded, Field: "command.play.stream", RetryAfter: overloadRetry,
 				Message: fmt.Sprintf("stream %q has as many viewers as it may; try again later", c.Stream)}
 		}
 	}

@@ -38,8 +38,7 @@ func runScript(t *testing.T, script []byte) {
 		return
 	}
 	lab := newLaboratory(t, 5, 4000, 500)
-	lab.viewer.host.opts.CommandBurst = 1 << 20
-	lab.viewer.commands.burst = 1 << 20
+	lab.viewer.host.commandLimits.Burst = 1 << 20
 	lab.link.rate = fast
 	check := &checker{t: t, lab: lab}
 	lab.link.count = check.message

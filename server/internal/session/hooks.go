@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/wire"
 )
 
@@ -23,6 +24,8 @@ type Hooks struct {
 	Reported func(id, stream string, report *wire.Report, lag time.Duration)
 	// Refused: a client, or what it asked for, was turned away.
 	Refused func(id, stream, address string, err error)
+	// Hurried: a client sends more commands than its session may.
+	Hurried func(id, address string, r *gate.Refusal)
 }
 
 // Closed says how a session ended.
@@ -51,6 +54,9 @@ func (h Hooks) withDefaults() Hooks {
 	}
 	if h.Reported == nil {
 		h.Reported = func(string, string, *wire.Report, time.Duration) {}
+	}
+	if h.Hurried == nil {
+		h.Hurried = func(string, string, *gate.Refusal) {}
 	}
 	if h.Refused == nil {
 		h.Refused = func(string, string, string, error) {}

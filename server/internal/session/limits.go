@@ -76,51 +76,82 @@ func (s *Sessions) count(v *Viewer, n int) {
 	}
 }
 
-// enroll counts v for the subject of its token, in place of the one before. Where
-// that is not possible it tells so, and returns how the client is told.
-func (s *Sessions) enroll(v *Viewer, stream, subject string) (refusal string) {
-	if s.enlist(v, subject) {
-		return ""
-	}
-	s.opts.Hooks.Refused(v.id, stream, v.peer.Address, ErrSubjectFull)
-	return "Your token's holder has as many sessions as it may. Please close one, or come back later."
+// subjectFull tells the client of ErrSubjectFull.
+const subjectFull = "Your token's holder has as many sessions as it may. Please close one, or come back later."
+
+// place is one more session of a subject that is counted, until it is taken or left.
+type place struct {
+	v       *Viewer
+	subject string
 }
 
-func (s *Sessions) enlist(v *Viewer, subject string) bool {
+// enroll finds a place among the sessions of the subject of v's token, besides that
+// which v may have with another. Where there is none it tells so, and reports false.
+func (s *Sessions) enroll(v *Viewer, stream, subject string) (place, bool) {
+	if !s.reserve(v, subject) {
+		s.opts.Hooks.Refused(v.id, stream, v.peer.Address, ErrSubjectFull)
+		return place{}, false
+	}
+	return place{v, subject}, true
+}
+
+// reserve counts one more session of the subject, unless it is v's already.
+func (s *Sessions) reserve(v *Viewer, subject string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if subject == v.subject {
+	if subject == v.subject || subject == "" {
 		return true
 	}
-	if most := s.limits.Load().SessionsPerSubject; subject != "" && most > 0 && s.crowd.subjects[subject] >= most {
+	if most := s.limits.Load().SessionsPerSubject; most > 0 && s.crowd.subjects[subject] >= most {
 		return false
 	}
-	s.dismiss(v)
-	if subject != "" {
-		if s.crowd.subjects == nil {
-			s.crowd.subjects = make(map[string]int)
-		}
-		s.crowd.subjects[subject]++
-		v.subject = subject
+	if s.crowd.subjects == nil {
+		s.crowd.subjects = make(map[string]int)
 	}
+	s.crowd.subjects[subject]++
 	return true
 }
 
-// dismiss undoes enroll. The caller holds mu.
-func (s *Sessions) dismiss(v *Viewer) {
-	if v.subject == "" {
+// take has v sit there, in place of where it sat.
+func (p place) take() {
+	s := p.v.host
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.subject != p.v.subject {
+		s.dismiss(p.v.subject)
+		p.v.subject = p.subject
+	}
+}
+
+// leave gives the place back.
+func (p place) leave() {
+	s := p.v.host
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.subject != p.v.subject {
+		s.dismiss(p.subject)
+	}
+}
+
+// dismiss counts one session of the subject less. The caller holds mu.
+func (s *Sessions) dismiss(subject string) {
+	if subject == "" {
 		return
 	}
-	if s.crowd.subjects[v.subject]--; s.crowd.subjects[v.subject] == 0 {
-		delete(s.crowd.subjects, v.subject)
+	if s.crowd.subjects[subject]--; s.crowd.subjects[subject] == 0 {
+		delete(s.crowd.subjects, subject)
 	}
-	v.subject = ""
 }
 
 // addressOf is what v counts as, the zero value when its address is not known.
 func addressOf(v *Viewer) netip.Addr {
+	return gate.Network(remoteOf(v))
+}
+
+// remoteOf is v's address, the zero value when it is not known.
+func remoteOf(v *Viewer) netip.Addr {
 	remote, _ := netip.ParseAddrPort(v.peer.Address)
-	return gate.Network(remote.Addr())
+	return remote.Addr()
 }
 
 // waits notes how many bytes the connection has not taken.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
 )
 
 // Defaults of Options.
@@ -38,6 +39,11 @@ type Options struct {
 	// CommandBurst commands may follow each other at once, and CommandsPerSecond
 	// for ever. Defaults 40 and 20.
 	CommandBurst, CommandsPerSecond int
+
+	// Handshakes limits how often the holder of a token may begin a session: what
+	// goes by the address was looked at before. Commands limits commands by address
+	// and by holder, besides those of each session. Nil ones do not.
+	Handshakes, Commands *gate.Gate
 
 	// ResumeWithin is how far behind live a session that broke off may be for
 	// its resumption to go on where it stood. Default 3 s.

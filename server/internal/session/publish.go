@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/wire"
 )
 
@@ -22,7 +23,8 @@ type Publisher interface {
 	Fail(reason wire.PublishEndReason, message string)
 
 	// Renew has the publication, if there is one that lives by the token of the
-	// session, live by a new one from now on. After an error nothing has changed.
+	// session, live by a new one from now on. After an error nothing has changed;
+	// one that is a *wire.Error says how the client is answered.
 	Renew(token string) error
 
 	// MessageBytes is the size of the messages that the client may send, 0 for no
@@ -61,8 +63,6 @@ type Widener interface {
 	Allow(messageBytes int)
 }
 
-const tooManyMessages = "too many messages in a short time; wait a second"
-
 // publishes reports whether the client has been let in as a publisher.
 func (v *Viewer) publishes() bool { return v.publisher != nil && v.publisher.MessageBytes() > 0 }
 
@@ -75,7 +75,10 @@ func (v *Viewer) publish(m wire.PublishMessage, id uint32, err *wire.Error, now 
 	}
 	_, starts := m.(wire.PublishStart)
 	_, samples := m.(wire.PublishSample)
-	tooMany := !samples && !v.commands.take(now)
+	var hurry *gate.Refusal
+	if !samples {
+		hurry = v.hurries(now)
+	}
 	p := v.publisher
 	switch {
 	case p == nil && starts:
@@ -85,10 +88,10 @@ func (v *Viewer) publish(m wire.PublishMessage, id uint32, err *wire.Error, now 
 		p.Refuse(id, wire.PublishMalformed, err.Error())
 	case err != nil:
 		p.Fail(wire.PublishMalformed, err.Error())
-	case tooMany && starts:
-		p.Refuse(id, wire.PublishLimit, tooManyMessages)
-	case tooMany:
-		p.Fail(wire.PublishLimit, tooManyMessages)
+	case hurry != nil && starts:
+		p.Refuse(id, wire.PublishLimit, hurry.Error())
+	case hurry != nil:
+		p.Fail(wire.PublishLimit, hurry.Error())
 	default:
 		p.Take(m, now)
 		if w, ok := v.conn.(Widener); ok && starts && v.publishes() {

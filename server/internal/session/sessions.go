@@ -23,6 +23,8 @@ type Sessions struct {
 	list directory
 	sent sent
 
+	commandLimits gate.Limits // of one session
+
 	limits atomic.Pointer[Limits]
 
 	mu      sync.Mutex
@@ -52,6 +54,7 @@ func New(hub Hub, opts Options, log *slog.Logger) *Sessions {
 		viewers: make(map[string]*Viewer),
 	}
 	s.gone.L = &s.mu
+	s.commandLimits = gate.Limits{PerSecond: s.opts.CommandsPerSecond, Burst: s.opts.CommandBurst}
 	s.SetLimits(Limits{
 		Sessions:           opts.MaxSessions,
 		SessionsPerAddress: opts.MaxSessionsPerAddress,
@@ -105,7 +108,8 @@ func (s *Sessions) remove(v *Viewer) {
 	defer s.mu.Unlock()
 	delete(s.viewers, v.id)
 	s.count(v, -1)
-	s.dismiss(v)
+	s.dismiss(v.subject)
+	v.subject = ""
 	s.gone.Broadcast()
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/wire"
 )
 
@@ -30,7 +31,7 @@ type Viewer struct {
 	driver sync.WaitGroup      // done with the last step
 
 	// Of the goroutine that receives.
-	commands  bucket
+	commands  gate.Bucket
 	publisher Publisher // nil before the first message about publishing
 	token     string    // that the session lives by, where it may publish by it
 
@@ -41,7 +42,7 @@ type Viewer struct {
 	// Guarded by mu.
 	hello      *wire.Hello // nil before the handshake
 	subject    string      // that it is counted for; guarded by Sessions.mu
-	grant      *auth.Grant // what the session may do; nil before the handshake
+	grant      *auth.Grant // what the session may do; nil before the handshake; set by the goroutine that receives
 	expiry     *time.Timer // ends the session with its grant; nil for one without end
 	settings   wire.Settings
 	play       playback
@@ -63,13 +64,12 @@ type Viewer struct {
 
 func newViewer(host *Sessions, conn Conn, peer Peer) *Viewer {
 	v := &Viewer{
-		host:     host,
-		conn:     conn,
-		peer:     peer,
-		id:       newID(),
-		opened:   time.Now(),
-		wake:     make(chan struct{}, 1),
-		commands: bucket{burst: float64(host.opts.CommandBurst), rate: float64(host.opts.CommandsPerSecond)},
+		host:   host,
+		conn:   conn,
+		peer:   peer,
+		id:     newID(),
+		opened: time.Now(),
+		wake:   make(chan struct{}, 1),
 	}
 	v.room.L = &v.mu
 	v.frames, _ = conn.(FrameConn)
@@ -370,22 +370,4 @@ func (v *Viewer) sendState() {
 func (v *Viewer) tellState() {
 	v.told = v.present()
 	v.send(v.told)
-}
-
-// bucket is a token bucket.
-type bucket struct {
-	burst, rate float64
-	used        float64
-	last        time.Time
-}
-
-// take reports whether one more is allowed.
-func (b *bucket) take(now time.Time) bool {
-	b.used = max(0, b.used-b.rate*now.Sub(b.last).Seconds())
-	b.last = now
-	if b.used+1 > b.burst {
-		return false
-	}
-	b.used++
-	return true
 }

@@ -8,11 +8,17 @@ import (
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
+	"github.com/framewire/framewire/server/internal/gate"
+	"github.com/framewire/framewire/server/internal/patience"
 )
 
 // permit lets a request watch the stream, or answers why not and returns nil. The
-// request that it returns ends with the token.
-func (s *Server) permit(w http.ResponseWriter, r *http.Request, stream string) (*http.Request, context.CancelFunc) {
+// request that it returns ends with the token. One that is endless counts as a
+// handshake, as a session does.
+func (s *Server) permit(w http.ResponseWriter, r *http.Request, stream string, endless bool) (*http.Request, context.CancelFunc) {
+	if endless && tooOften(w, s.opts.Gate.Admit("watch", addressOf(r))) {
+		return nil, nil
+	}
 	if s.opts.Verifier == nil {
 		return r, func() {}
 	}
@@ -28,11 +34,24 @@ func (s *Server) permit(w http.ResponseWriter, r *http.Request, stream string) (
 		s.refuse(w, r, stream, err)
 		return nil, nil
 	}
+	if endless && tooOften(w, s.opts.Gate.AdmitSubject("watch", grant.Subject, remote.Addr())) {
+		return nil, nil
+	}
 	if grant.Expires.IsZero() {
 		return r, func() {}
 	}
 	ctx, cancel := context.WithDeadline(r.Context(), grant.Expires)
 	return r.WithContext(ctx), cancel
+}
+
+// tooOften answers a request that the gate refuses, and reports whether it did.
+func tooOften(w http.ResponseWriter, refusal *gate.Refusal) bool {
+	if refusal == nil {
+		return false
+	}
+	w.Header().Set("Retry-After", patience.Seconds(refusal.Wait))
+	explain(w, http.StatusTooManyRequests, "That is %v.", refusal)
+	return true
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, stream string, err error) {

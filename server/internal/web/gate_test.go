@@ -12,6 +12,7 @@ import (
 	framewirev1 "github.com/framewire/framewire/gen/go/framewire/v1"
 	"github.com/framewire/framewire/server/client"
 	"github.com/framewire/framewire/server/internal/gate"
+	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/web"
 )
 
@@ -62,4 +63,34 @@ func TestAddressThatConnectsTooOftenIsToldWhenToComeBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestCommandsOfAnAddressAreLimitedOverAllItsSessions(t *testing.T) {
+	const burst = 6
+	told := make(chan error, 1000)
+	s := serve(t, web.Options{Sessions: session.Options{CommandBurst: 4, CommandsPerSecond: 1,
+		Commands: gate.New(gate.Options{
+			Kind: gate.Commands, Limits: gate.Limits{PerSecond: 1, Burst: burst},
+			Refused: func(_ string, _ netip.Addr, r *gate.Refusal) { told <- r },
+		}),
+		Hooks: session.Hooks{Hurried: func(_, _ string, r *gate.Refusal) { told <- r }},
+	}})
+	first, second := s.dial(client.Options{}), s.dial(client.Options{})
+	reasons := make(map[string]int)
+	for range 50 { // until both limits were met, on however slow a machine
+		for _, v := range []*player{first, second, second} {
+			var refusal *client.CommandError
+			switch err := v.SetVolume(v.ctx, 0.5); {
+			case err == nil:
+			case errors.As(err, &refusal) && refusal.Code == framewirev1.ErrorCode_ERROR_CODE_TOO_MANY_COMMANDS && refusal.RetryAfter > 0:
+				reasons[errors.Unwrap(<-told).Error()]++
+			default:
+				t.Fatal(err)
+			}
+		}
+		if len(reasons) == 2 {
+			return
+		}
+	}
+	t.Errorf("refused: %v", reasons)
 }

@@ -72,7 +72,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 			if !s.checkName(w, name) {
 				return
 			}
-			if r, cancel := s.permit(w, r, name); r != nil {
+			if r, cancel := s.permit(w, r, name, extension != ".jpg" && r.Method == http.MethodGet); r != nil {
 				defer cancel()
 				serve(w, r, name)
 			}
@@ -89,7 +89,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	if !s.checkName(w, name) {
 		return
 	}
-	r, cancel := s.permit(w, r, name)
+	r, cancel := s.permit(w, r, name, false)
 	if r == nil {
 		return
 	}

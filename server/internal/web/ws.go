@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -45,8 +43,7 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	}
 	refusal := s.opts.Gate.Admit("watch", addressOf(r))
 	if refusal != nil && refusal.Curt {
-		w.Header().Set("Retry-After", seconds(refusal.Wait))
-		explain(w, http.StatusTooManyRequests, "There were %v.", refusal)
+		tooOften(w, refusal)
 		return
 	}
 	hj := &hijacker{ResponseWriter: w, own: connOf(r.Context())}
@@ -77,11 +74,6 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 func addressOf(r *http.Request) netip.Addr {
 	remote, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return remote.Addr()
-}
-
-// seconds writes a time as Retry-After has it, rounded up.
-func seconds(d time.Duration) string {
-	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
 }
 
 func offered() string { return strings.Join(wire.Subprotocols(), " and ") }

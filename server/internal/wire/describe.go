@@ -63,7 +63,7 @@ func Info(s *StreamInfo) *pb.StreamInfo {
 
 // ErrorMessage returns e as a message.
 func ErrorMessage(e *Error) *pb.Error {
-	return &pb.Error{Code: e.Code, Message: e.Message, Field: e.Field}
+	return &pb.Error{Code: e.Code, Message: e.Message, Field: e.Field, RetryAfterMs: milliseconds(e.RetryAfter)}
 }
 
 // maxNotice is the greatest length of ShowNotice.text, in characters.

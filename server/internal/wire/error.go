@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"time"
+
 	pb "github.com/framewire/framewire/gen/go/framewire/v1"
 )
 
@@ -36,7 +38,15 @@ type Error struct {
 	// Field is the path of the field that is wrong, such as
 	// "command.set_volume.volume", or empty.
 	Field string
+	// RetryAfter is when trying again may help, 0 where it does not or nobody can
+	// tell.
+	RetryAfter time.Duration
+	// Cause is what Is and As look at, or nil. It is not sent.
+	Cause error
 }
+
+// Unwrap returns Cause.
+func (e *Error) Unwrap() error { return e.Cause }
 
 func (e *Error) Error() string {
 	if e.Field == "" {

@@ -184,7 +184,7 @@ var outgoing = []ServerMessage{
 	Welcome{SessionID: "s", Server: "x", Time: time.Unix(1, 0), Limits: Limits{1, 2, 3, time.Second}},
 	State{Stream: "a", Playback: Playing, Settings: Settings{Volume: 0.5, Muted: true, LatencyTarget: time.Second}, Video: 1, Audio: 2,
 		Degradation: AudioOnly, Live: true, Undecodable: []uint32{3}, Position: time.Second, WindowStart: 1, WindowEnd: 2},
-	Result{ID: 1}, Result{ID: 2, Err: &Error{InvalidArgument, "m", "f"}}, Result{ID: 3, Streams: &StreamList{}},
+	Result{ID: 1}, Result{ID: 2, Err: &Error{Code: TooManyCommands, Message: "m", Field: "f", RetryAfter: time.Second}}, Result{ID: 3, Streams: &StreamList{}},
 	Pong{1, 2, 3}, Gap{"a", GapTooSlow, time.Second, 2 * time.Second},
 	StreamWaiting{"a", WaitingStarting, time.Unix(2, 0), "m"}, StreamEnded{"a", EndRemoved, "m"},
 	StreamList{[]StreamInfo{{Name: "a", Status: StatusLive, Since: time.Unix(3, 0), Viewers: 4, Bitrate: 5,

@@ -14,7 +14,7 @@ export const tables = {
   DirectivePause: "",
   DirectivePlay: "",
   DirectiveResult: "id:1u done@outcome:2DirectiveDone error@outcome:3Error",
-  Error: "code:1e message:2s field:3s",
+  Error: "code:1e message:2s field:3s retryAfterMs:4u",
   Fragment: "trackId:1u epoch:2u sequence:3v decodeTimeTicks:4x compositionOffsetTicks:5z durationTicks:6u keyframe:7b capturedAtUnixUs:8x payload:15y",
   Gap: "stream:1s reason:2e fromSeconds:3d toSeconds:4d",
   GoLive: "",

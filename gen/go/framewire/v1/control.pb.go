@@ -54,11 +54,13 @@ const (
 	ErrorCode_ERROR_CODE_UNKNOWN_TRACK ErrorCode = 9
 	// The server, or the source, cannot do this. Do not repeat it.
 	ErrorCode_ERROR_CODE_UNSUPPORTED ErrorCode = 10
-	// Commands come too fast. Wait a second.
+	// Commands come too fast, of this session, its address or its token's holder.
+	// Wait for retry_after_ms.
 	ErrorCode_ERROR_CODE_TOO_MANY_COMMANDS ErrorCode = 11
 	// The token does not allow this.
 	ErrorCode_ERROR_CODE_PERMISSION_DENIED ErrorCode = 12
-	// The server holds as many viewers of this stream as it may. Try later.
+	// The server holds as many viewers of this stream, or sessions of this token's
+	// holder, as it may. Try later.
 	ErrorCode_ERROR_CODE_OVERLOADED ErrorCode = 13
 	// The server failed. Try later, and tell the operator.
 	ErrorCode_ERROR_CODE_INTERNAL ErrorCode = 14
@@ -1465,7 +1467,10 @@ type Error struct {
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// Path of the field that is wrong, such as `command.set_volume.volume`, or
 	// empty.
-	Field         string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
+	Field string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
+	// Trying again sooner than this is of no use, in milliseconds; 0 where waiting
+	// does not help, or nobody can tell.
+	RetryAfterMs  uint32 `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1519,6 +1524,13 @@ func (x *Error) GetField() string {
 		return x.Field
 	}
 	return ""
+}
+
+func (x *Error) GetRetryAfterMs() uint32 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
 }
 
 // What the server holds of a session.
@@ -2372,11 +2384,12 @@ const file_framewire_v1_control_proto_rawDesc = "" +
 	"\x05error\x18\x03 \x01(\v2\x13.framewire.v1.ErrorH\x00R\x05error\x124\n" +
 	"\astreams\x18\x04 \x01(\v2\x18.framewire.v1.StreamListH\x00R\astreamsB\t\n" +
 	"\aoutcome\"\r\n" +
-	"\vCommandDone\"d\n" +
+	"\vCommandDone\"\x8a\x01\n" +
 	"\x05Error\x12+\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x17.framewire.v1.ErrorCodeR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x14\n" +
-	"\x05field\x18\x03 \x01(\tR\x05field\"\x90\x04\n" +
+	"\x05field\x18\x03 \x01(\tR\x05field\x12$\n" +
+	"\x0eretry_after_ms\x18\x04 \x01(\rR\fretryAfterMs\"\x90\x04\n" +
 	"\fSessionState\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x122\n" +
 	"\bplayback\x18\x02 \x01(\x0e2\x16.framewire.v1.PlaybackR\bplayback\x12\x16\n" +

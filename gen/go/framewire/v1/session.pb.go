@@ -42,7 +42,9 @@ const (
 	GoodbyeReason_GOODBYE_REASON_UNSPECIFIED GoodbyeReason = 0
 	// The client closed, or asked to (1000).
 	GoodbyeReason_GOODBYE_REASON_CLIENT_LEFT GoodbyeReason = 1
-	// The server stops for good (1001).
+	// The server stops for good (1001). Only a server that knows that none takes its
+	// place says so; one that is merely told to stop says RESTARTING. Clients may
+	// look for it again, seldom.
 	GoodbyeReason_GOODBYE_REASON_SHUTTING_DOWN GoodbyeReason = 2
 	// The server restarts: come back after retry_after_ms (1012).
 	GoodbyeReason_GOODBYE_REASON_RESTARTING GoodbyeReason = 3

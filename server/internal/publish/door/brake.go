@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/framewire/framewire/server/internal/gate"
+	"github.com/framewire/framewire/server/internal/patience"
+	"github.com/framewire/framewire/server/internal/publish"
 )
 
 const (
@@ -14,9 +16,15 @@ const (
 	// wait; some come from a typing error and a client that insists.
 	maxFailures = 10
 
-	// recovery is how long it takes until one more may be tried. A key of 64 bits
+	// ownRecovery is how long it takes until one more may be tried. A key of 64 bits
 	// is out of reach at that pace, and so is a dictionary.
-	recovery = 6 * time.Second
+	ownRecovery = 6 * time.Second
+
+	// sharedFailures and sharedRecovery are the same for addresses behind which there
+	// are many who cannot be told apart: more than they type wrong together, and too
+	// few still to find a key.
+	sharedFailures = 1000
+	sharedRecovery = 60 * time.Millisecond
 
 	// maxAddresses bounds what is remembered.
 	maxAddresses = 4096
@@ -29,6 +37,11 @@ type Brake struct {
 	// It must not block. Nil: nobody is told.
 	Held func(from netip.Addr)
 
+	// Shared names addresses behind which there are many, such as that of a proxy
+	// that does not tell for whom it comes. Set it before the first attempt. Nil:
+	// there are none.
+	Shared func(netip.Addr) bool
+
 	mu     sync.Mutex
 	failed map[netip.Addr]debt // guarded by mu
 }
@@ -39,8 +52,16 @@ type debt struct {
 	at       time.Time
 }
 
-func (d debt) now(now time.Time) float64 {
+func (d debt) now(now time.Time, recovery time.Duration) float64 {
 	return max(0, d.failures-now.Sub(d.at).Seconds()/recovery.Seconds())
+}
+
+// bounds returns how many failures an address has, and how soon one is forgotten.
+func (b *Brake) bounds(from netip.Addr) (failures int, recovery time.Duration) {
+	if b.Shared != nil && b.Shared(from.Unmap()) {
+		return sharedFailures, sharedRecovery
+	}
+	return maxFailures, ownRecovery
 }
 
 // Wait returns how long an address that wants to try a key has to wait, 0 when it
@@ -54,17 +75,23 @@ func (b *Brake) Wait(from netip.Addr, now time.Time) time.Duration {
 }
 
 func (b *Brake) wait(from netip.Addr, now time.Time) time.Duration {
+	failures, recovery := b.bounds(from)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	over := b.failed[gate.Network(from)].now(now) - (maxFailures - 1)
+	over := b.failed[gate.Network(from)].now(now, recovery) - float64(failures-1)
 	if over <= 0 {
 		return 0
 	}
 	return time.Duration(over * float64(recovery))
 }
 
-// Failed notes that an address tried a wrong key.
-func (b *Brake) Failed(from netip.Addr, now time.Time) {
+// Refused notes what became of a key that an address tried: a guess counts, and
+// nothing else does. keyed tells that there was one.
+func (b *Brake) Refused(from netip.Addr, keyed bool, err error, now time.Time) {
+	if !keyed || !publish.Guessed(err) {
+		return
+	}
+	_, recovery := b.bounds(from)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.failed == nil {
@@ -74,13 +101,13 @@ func (b *Brake) Failed(from netip.Addr, now time.Time) {
 		b.forget(now)
 	}
 	from = gate.Network(from)
-	b.failed[from] = debt{failures: b.failed[from].now(now) + 1, at: now}
+	b.failed[from] = debt{failures: b.failed[from].now(now, recovery) + 1, at: now}
 }
 
 // forget drops who has paid, and when that is not enough, anyone.
 func (b *Brake) forget(now time.Time) {
 	for address, d := range b.failed {
-		if d.now(now) == 0 {
+		if d.now(now, ownRecovery) == 0 {
 			delete(b.failed, address)
 		}
 	}
@@ -98,7 +125,7 @@ func (b *Brake) Hold(w http.ResponseWriter, r *http.Request) bool {
 	if wait == 0 {
 		return false
 	}
-	w.Header().Set("Retry-After", seconds(wait+time.Second))
+	w.Header().Set("Retry-After", patience.Seconds(wait))
 	http.Error(w, "too many wrong stream keys from this address", http.StatusTooManyRequests)
 	return true
 }
@@ -110,7 +137,7 @@ func Knock(g *gate.Gate, w http.ResponseWriter, r *http.Request) bool {
 	if refusal == nil {
 		return true
 	}
-	w.Header().Set("Retry-After", seconds(refusal.Wait+time.Second-1))
+	w.Header().Set("Retry-After", patience.Seconds(refusal.Wait))
 	http.Error(w, refusal.Error(), http.StatusTooManyRequests)
 	return false
 }

@@ -8,10 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
+	"github.com/framewire/framewire/server/internal/patience"
 	"github.com/framewire/framewire/server/internal/publish"
 )
 
@@ -77,6 +78,7 @@ func Status(err error, keyed bool) int {
 		{publish.ErrStreamBusy, http.StatusConflict},
 		{publish.ErrTooManyPublishers, http.StatusTooManyRequests},
 		{publish.ErrShutdown, http.StatusServiceUnavailable},
+		{publish.ErrUnchecked, http.StatusServiceUnavailable},
 		{publish.ErrTakenOver, http.StatusConflict},
 		{publish.ErrRemoved, http.StatusGone},
 		{publish.ErrExpired, http.StatusUnauthorized},
@@ -109,13 +111,15 @@ func Refuse(w http.ResponseWriter, err error, keyed bool) {
 		w.Header().Add("WWW-Authenticate", `Bearer realm="publish"`)
 		w.Header().Add("WWW-Authenticate", `Basic realm="publish"`)
 	case http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", seconds(retryBusy))
+		wait := retryBusy
+		if often := (*gate.Refusal)(nil); errors.As(err, &often) {
+			wait = often.Wait
+		}
+		w.Header().Set("Retry-After", patience.Seconds(wait))
 	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", seconds(retryLater))
+		w.Header().Set("Retry-After", patience.Seconds(retryLater))
 	case http.StatusInternalServerError:
 		text = "the server failed to open the stream"
 	}
 	http.Error(w, text, status)
 }
-
-func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }

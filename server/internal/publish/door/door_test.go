@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/publish"
 )
 
@@ -53,6 +54,8 @@ func TestRefuse(t *testing.T) {
 		{publish.ErrUnsupported, true, 415},
 		{publish.ErrTooManyPublishers, true, 429},
 		{publish.ErrShutdown, true, 503},
+		{publish.ErrUnchecked, true, 503},
+		{fmt.Errorf("%w: %w", publish.ErrTooManyPublishers, &gate.Refusal{Wait: time.Minute}), true, 429},
 		{errors.New("disk /secret/path is full"), true, 500},
 	} {
 		w := httptest.NewRecorder()
@@ -80,10 +83,10 @@ func TestBrakeHoldsWhoeverGuesses(t *testing.T) {
 		if wait := b.Wait(bad, now); wait != 0 {
 			t.Fatalf("after %d failures: wait %v", i, wait)
 		}
-		b.Failed(bad, now)
+		b.Refused(bad, true, publish.ErrBadKey, now)
 	}
-	if wait := b.Wait(bad, now); wait != recovery {
-		t.Errorf("after %d failures: wait %v, want %v", maxFailures, wait, recovery)
+	if wait := b.Wait(bad, now); wait != ownRecovery {
+		t.Errorf("after %d failures: wait %v, want %v", maxFailures, wait, ownRecovery)
 	}
 	if wait := b.Wait(netip.MustParseAddr("2001:db8::2"), now); wait == 0 {
 		t.Error("another address of the same customer need not wait")
@@ -91,8 +94,45 @@ func TestBrakeHoldsWhoeverGuesses(t *testing.T) {
 	if wait := b.Wait(good, now); wait != 0 {
 		t.Errorf("another customer has to wait %v", wait)
 	}
-	if wait := b.Wait(bad, now.Add(recovery)); wait != 0 {
+	if wait := b.Wait(bad, now.Add(ownRecovery)); wait != 0 {
 		t.Errorf("after the time of recovery: wait %v", wait)
+	}
+}
+
+func TestBrakeHoldsNobodyWhoDidNotGuess(t *testing.T) {
+	var b Brake
+	now := time.Unix(1_700_000_000, 0)
+	from := netip.MustParseAddr("198.51.100.1")
+	for _, err := range []error{
+		publish.ErrExpired, publish.ErrUnchecked, publish.ErrNotAllowed, publish.ErrUnknownStream, publish.ErrStreamBusy, publish.ErrTooManyPublishers, nil,
+	} {
+		for range 10 * maxFailures {
+			b.Refused(from, true, fmt.Errorf("cam: %w", err), now)
+		}
+	}
+	for range 10 * maxFailures {
+		b.Refused(from, false, publish.ErrBadKey, now)
+	}
+	if wait := b.Wait(from, now); wait != 0 {
+		t.Errorf("wait %v", wait)
+	}
+}
+
+// Behind a proxy that does not tell for whom it comes, one who guesses does not hold
+// up the others, unless by a flood.
+func TestBrakeBearsMoreOfManyThanOfOne(t *testing.T) {
+	b := Brake{Shared: netip.Addr.IsLoopback}
+	now := time.Unix(1_700_000_000, 0)
+	proxy := netip.MustParseAddr("::ffff:127.0.0.1")
+	for range sharedFailures - 1 {
+		b.Refused(proxy, true, publish.ErrBadKey, now)
+	}
+	if wait := b.Wait(proxy, now); wait != 0 {
+		t.Errorf("after %d failures: wait %v", sharedFailures-1, wait)
+	}
+	b.Refused(proxy, true, publish.ErrBadKey, now)
+	if wait := b.Wait(proxy, now); wait != sharedRecovery {
+		t.Errorf("after %d failures: wait %v, want %v", sharedFailures, wait, sharedRecovery)
 	}
 }
 
@@ -100,14 +140,14 @@ func TestBrakeRemembersABoundedNumber(t *testing.T) {
 	var b Brake
 	now := time.Unix(1_700_000_000, 0)
 	for i := range 3 * maxAddresses {
-		b.Failed(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now)
+		b.Refused(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), true, publish.ErrBadKey, now)
 	}
 	if len(b.failed) > maxAddresses {
 		t.Errorf("%d addresses remembered", len(b.failed))
 	}
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	for range maxFailures {
-		b.Failed(Remote(r).Addr(), time.Now())
+		b.Refused(Remote(r).Addr(), true, publish.ErrBadKey, time.Now())
 	}
 	w := httptest.NewRecorder()
 	if !b.Hold(w, r) || w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {

@@ -153,9 +153,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer in.cancel()
 	publication, err := h.admit(r, key)
 	if err != nil {
-		if errors.Is(err, publish.ErrBadKey) && key != "" {
-			h.options.Brake.Failed(door.Remote(r).Addr(), time.Now())
-		}
+		h.options.Brake.Refused(door.Remote(r).Addr(), key != "", err, time.Now())
 		door.Refuse(w, err, key != "")
 		return
 	}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/gate"
+	"github.com/framewire/framewire/server/internal/publish"
 )
 
 func TestAddressThatConnectsTooOftenIsTold(t *testing.T) {
@@ -53,7 +55,13 @@ func knocks(t *testing.T, address string, s *script) (net.Conn, bool) {
 
 func TestThoseWhoDoNotPublishCannotTakeAllPlaces(t *testing.T) {
 	d := newDesk()
-	address := serve(t, d, Options{MaxConnections: 4, MaxWaiting: 2})
+	told := make(chan error, 100)
+	address := serve(t, d, Options{MaxConnections: 4, MaxWaiting: 2, Refused: func(from netip.AddrPort, err error) {
+		if !from.Addr().IsLoopback() {
+			t.Errorf("told of %v", from)
+		}
+		told <- err
+	}})
 	publisher, ok := knocks(t, address, newScript(t).publish("cam").sound(1))
 	if !ok {
 		t.Fatal("a publisher is not let in")
@@ -65,6 +73,9 @@ func TestThoseWhoDoNotPublishCannotTakeAllPlaces(t *testing.T) {
 	}
 	if _, third := knocks(t, address, newScript(t)); third {
 		t.Error("a third one may wait")
+	}
+	if err := <-told; !errors.Is(err, publish.ErrTooManyConnections) {
+		t.Errorf("refused with %v", err)
 	}
 	_ = first.Close()
 	_ = publisher.Close()
@@ -89,5 +100,25 @@ func TestLobbyForgetsWhoLeft(t *testing.T) {
 	leave()
 	if len(l.waiting) != 0 {
 		t.Errorf("%v are waiting", l.waiting)
+	}
+}
+
+// Behind a proxy that does not tell for whom it comes there are many, whose places
+// are still not all.
+func TestThoseBehindOneAddressHaveHalfOfThePlaces(t *testing.T) {
+	told := make(chan error, 100)
+	address := serve(t, newDesk(), Options{
+		MaxConnections: 8, MaxWaiting: 1, Shared: netip.Addr.IsLoopback, Refused: func(_ netip.AddrPort, err error) { told <- err },
+	})
+	for i := range 4 {
+		if _, ok := knocks(t, address, newScript(t)); !ok {
+			t.Fatalf("number %d is refused", i+1)
+		}
+	}
+	if _, ok := knocks(t, address, newScript(t)); ok {
+		t.Error("more than half of the places are taken")
+	}
+	if err := <-told; !errors.Is(err, publish.ErrTooManyConnections) {
+		t.Errorf("refused with %v", err)
 	}
 }

@@ -54,9 +54,7 @@ func (c *conn) open(ctx context.Context, stream, key string) (publish.Publicatio
 	pub, err := c.server.desk.Open(ctx, publish.Request{
 		Stream: stream, Key: key, Protocol: publish.RTMP, Remote: remote, Client: c.client,
 	})
-	if errors.Is(err, publish.ErrBadKey) && key != "" {
-		brake.Failed(remote.Addr(), time.Now())
-	}
+	brake.Refused(remote.Addr(), key != "", err, time.Now())
 	c.logged = true
 	return pub, err
 }

@@ -72,6 +72,15 @@ type Options struct {
 	// without a key.
 	MaxWaiting int
 
+	// Shared names addresses behind which there are many, such as that of a proxy
+	// that does not tell for whom it comes: they have half of MaxConnections for
+	// those who do not publish. Nil: there are none.
+	Shared func(netip.Addr) bool
+
+	// Refused is told of each connection for which there is no place. It must not
+	// block. Nil: nobody is told.
+	Refused func(from netip.AddrPort, err error)
+
 	// Brake slows the guessing of keys down. Nil: one of its own.
 	Brake *door.Brake
 
@@ -90,6 +99,12 @@ func (o Options) withDefaults() Options {
 	o.MaxConnections = cmp.Or(o.MaxConnections, 200)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 50)
 	o.Brake = cmp.Or(o.Brake, new(door.Brake))
+	if o.Shared == nil {
+		o.Shared = func(netip.Addr) bool { return false }
+	}
+	if o.Refused == nil {
+		o.Refused = func(netip.AddrPort, error) {}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -126,6 +141,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 
 	slots := make(chan struct{}, s.opts.MaxConnections)
+	full := false // since the last connection
 	for {
 		nc, err := listener.Accept()
 		switch {
@@ -146,12 +162,17 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		}
 		select {
 		case slots <- struct{}{}:
+			full = false
 			connections.Go(func() {
 				defer func() { <-slots }()
 				_ = s.ServeConn(ctx, nc)
 			})
 		default:
-			s.opts.Log.Warn("RTMP connection refused", "remote", nc.RemoteAddr().String(), "connections", s.opts.MaxConnections)
+			if !full { // whoever is refused comes again and again
+				s.opts.Log.Warn("RTMP connections are refused: there are too many", "remote", nc.RemoteAddr().String(), "connections", s.opts.MaxConnections)
+			}
+			full = true
+			s.opts.Refused(addressOf(nc), publish.ErrTooManyConnections)
 			_ = nc.Close()
 		}
 	}
@@ -167,11 +188,16 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn) error {
 		_ = nc.Close()
 		return refusal
 	}
-	leave, ok := s.lobby.enter(from, s.opts.MaxWaiting)
+	most := s.opts.MaxWaiting
+	if s.opts.Shared(from) {
+		most = max(most, s.opts.MaxConnections/2)
+	}
+	leave, ok := s.lobby.enter(from, most)
 	if !ok {
 		s.opts.Log.Debug("RTMP connection refused: too many of this address do not publish", "remote", nc.RemoteAddr().String())
 		_ = nc.Close()
-		return fmt.Errorf("%w: more than %d connections that do not publish", publish.ErrLimit, s.opts.MaxWaiting)
+		s.opts.Refused(addressOf(nc), publish.ErrTooManyConnections)
+		return fmt.Errorf("%w from this address: the limit is %d", publish.ErrTooManyConnections, most)
 	}
 	defer leave()
 	c := newConn(s, nc)

@@ -199,9 +199,7 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, stream string) {
 		refuseOffer(w, err)
 		return
 	case err != nil:
-		if errors.Is(err, publish.ErrBadKey) && key != "" {
-			h.options.Brake.Failed(door.Remote(r).Addr(), time.Now())
-		}
+		h.options.Brake.Refused(door.Remote(r).Addr(), key != "", err, time.Now())
 		door.Refuse(w, err, key != "")
 		return
 	}

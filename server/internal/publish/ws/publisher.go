@@ -98,8 +98,15 @@ func (p *Publisher) Renew(token string) error {
 		return nil
 	case c.pub.Reason() != nil:
 		return nil // it has ended meanwhile, which the client is told
+	}
+	why := fmt.Errorf("the publication cannot live by it: %w", err)
+	switch {
+	case errors.Is(err, publish.ErrTooManyPublishers):
+		return &wire.Error{Code: wire.Overloaded, Message: why.Error(), RetryAfter: 5 * retryAfter, Cause: err}
+	case errors.Is(err, publish.ErrUnchecked):
+		return &wire.Error{Code: wire.Internal, Message: why.Error(), RetryAfter: 5 * retryAfter, Cause: err}
 	default:
-		return fmt.Errorf("the publication cannot live by it: %w", err)
+		return why
 	}
 }
 
@@ -182,9 +189,7 @@ func (p *Publisher) start(m wire.PublishStart, now time.Time) {
 		Remote: address, Session: p.client.SessionID, Client: p.client.Name, Keyframes: keyframes,
 	})
 	if err != nil {
-		if errors.Is(err, publish.ErrBadKey) && key != "" {
-			brake.Failed(address.Addr(), now)
-		}
+		brake.Refused(address.Addr(), key != "", err, now)
 		p.client.Send(ended(m.ID, err))
 		return
 	}

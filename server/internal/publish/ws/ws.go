@@ -20,6 +20,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/framewire/framewire/server/internal/gate"
 	"github.com/framewire/framewire/server/internal/publish"
 	"github.com/framewire/framewire/server/internal/publish/door"
 	"github.com/framewire/framewire/server/internal/wire"
@@ -111,6 +112,7 @@ var reasons = []struct {
 	{publish.ErrStreamBusy, wire.PublishStreamBusy, retryAfter},
 	{publish.ErrTooManyPublishers, wire.PublishTooMany, 5 * retryAfter},
 	{publish.ErrShutdown, wire.PublishShuttingDown, retryAfter},
+	{publish.ErrUnchecked, wire.PublishInternal, 5 * retryAfter},
 	{publish.ErrTakenOver, wire.PublishTakenOver, 0},
 	{publish.ErrRemoved, wire.PublishRemoved, 0},
 	{publish.ErrExpired, wire.PublishTokenExpired, 0},
@@ -135,7 +137,11 @@ func known(err error) bool {
 func ended(id uint32, err error) wire.PublishEnded {
 	for _, r := range reasons {
 		if errors.Is(err, r.err) {
-			return wire.PublishEnded{ID: id, Reason: r.reason, RetryAfter: r.retry, Message: err.Error()}
+			m := wire.PublishEnded{ID: id, Reason: r.reason, RetryAfter: r.retry, Message: err.Error()}
+			if often := (*gate.Refusal)(nil); errors.As(err, &often) {
+				m.RetryAfter = often.Wait
+			}
+			return m
 		}
 	}
 	return wire.PublishEnded{ID: id, Reason: wire.PublishInternal, RetryAfter: retryAfter, Message: "the server failed to take the stream"}

@@ -639,7 +639,9 @@ export enum GoodbyeReason {
   CLIENT_LEFT = 1,
 
   /**
-   * The server stops for good (1001).
+   * The server stops for good (1001). Only a server that knows that none takes its
+   * place says so; one that is merely told to stop says RESTARTING. Clients may
+   * look for it again, seldom.
    *
    * @generated from enum value: GOODBYE_REASON_SHUTTING_DOWN = 2;
    */
