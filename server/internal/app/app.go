@@ -100,6 +100,7 @@ type server struct {
 	opts   Options
 	log    *slog.Logger
 	config atomic.Pointer[config.Config] // as it is in force
+	wanted atomic.Pointer[config.Config] // as it was read last; nil: it was not
 
 	hub    *hub.Hub
 	roster *roster.Roster

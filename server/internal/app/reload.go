@@ -51,17 +51,18 @@ func (s *server) heedReloads() (stop func()) {
 // followConfig applies the configuration anew whenever its files change or a
 // signal asks for it, until ctx is done.
 func (s *server) followConfig(ctx context.Context) error {
-	changed := make(chan chan struct{}) // each is closed when the files are read
+	changed := make(chan chan bool) // each is told whether the files could be taken
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	if s.watcher != nil {
 		watching.Go(func() {
-			err := s.watcher.Run(ctx, func() {
-				done := make(chan struct{})
+			err := s.watcher.Run(ctx, func() bool {
+				done := make(chan bool, 1)
 				select {
 				case changed <- done:
-					<-done
+					return <-done
 				case <-ctx.Done():
+					return true
 				}
 			})
 			if err != nil {
@@ -76,28 +77,34 @@ func (s *server) followConfig(ctx context.Context) error {
 		case <-s.reloads:
 			s.reload()
 		case done := <-changed:
-			s.reload()
-			close(done)
+			done <- s.reload()
 		}
 	}
 }
 
-// configFiles are the files on which the configuration depends.
+// configFiles are the files on which the configuration depends, and the one that was
+// read last, where that was refused: a file that it names may be missing still.
 func (s *server) configFiles() []string {
 	files := []string{s.opts.Reload.File}
-	a := &s.config.Load().Auth
-	for _, file := range []string{a.SecretFile, a.KeyFile} {
-		if file != "" {
-			files = append(files, file)
+	for _, c := range []*config.Config{s.config.Load(), s.wanted.Load()} {
+		if c == nil {
+			continue
+		}
+		for _, file := range []string{c.Auth.SecretFile, c.Auth.KeyFile, c.TLS.Cert, c.TLS.Key} {
+			if file != "" && !slices.Contains(files, file) {
+				files = append(files, file)
+			}
 		}
 	}
 	return files
 }
 
-// reload reads the configuration and applies it, or goes on with what it has.
-func (s *server) reload() {
+// reload reads the configuration and applies it, or goes on with what it has. It
+// reports which.
+func (s *server) reload() (taken bool) {
 	next, err := s.opts.Reload.Read()
 	if err == nil {
+		s.wanted.Store(&next)
 		err = s.apply(&next)
 	}
 	var static []string
@@ -116,6 +123,7 @@ func (s *server) reload() {
 		s.log.Warn("some settings take a restart to change", "settings", strings.Join(static, "; "))
 	}
 	s.events.Emit(events.Event{Body: read})
+	return err == nil
 }
 
 // apply puts c in force as far as that goes without a restart. After an error

@@ -43,6 +43,11 @@ func certificate(t *testing.T, name string) string {
 			t.Fatal(err)
 		}
 	}
+	return namesFiles(folder)
+}
+
+// namesFiles is the configuration that names the files of a folder.
+func namesFiles(folder string) string {
 	return fmt.Sprintf("tls: {cert: %q, key: %q}\n", filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
 }
 
@@ -89,6 +94,33 @@ func TestAnotherCertificateTakesNoRestart(t *testing.T) {
 	if got := s.certified(); got != "two.example" {
 		t.Errorf("without certificate in the configuration, and before a restart, it shows %s", got)
 	}
+}
+
+func TestCertificateMayComeAfterTheConfigurationThatNamesIt(t *testing.T) {
+	s := start(t, certificate(t, "one.example"))
+	folder := filepath.Join(t.TempDir(), "not", "there", "yet")
+	s.write(namesFiles(folder))
+	s.wait("it is refused", func() bool { return s.log.Count("is refused;") > 0 })
+	if err := os.MkdirAll(filepath.Dir(folder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// Files that are moved in whole, key and all, as by those who renew them.
+	ready := strings.Split(certificate(t, "two.example"), `"`)[1]
+	if err := os.Rename(filepath.Dir(ready), folder); err != nil {
+		t.Fatal(err)
+	}
+	s.wait("the certificate is taken", func() bool { return s.certified() == "two.example" })
+	// And one that is renewed in place.
+	for _, file := range []string{"cert.pem", "key.pem"} {
+		from := strings.Split(certificate(t, "three.example"), `"`)[1]
+		if file == "cert.pem" {
+			ready = from
+		}
+		if err := os.Rename(filepath.Join(filepath.Dir(ready), file), filepath.Join(folder, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.wait("the renewed one is taken", func() bool { return s.certified() == "three.example" })
 }
 
 func TestPagesOverTLS(t *testing.T) {

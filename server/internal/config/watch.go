@@ -3,11 +3,12 @@ package config
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -19,43 +20,44 @@ const settle = 200 * time.Millisecond
 
 // Watcher tells of changes of files.
 type Watcher struct {
-	fs    *fsnotify.Watcher
-	files func() []string
-	seen  map[string][sha256.Size]byte
+	fs       *fsnotify.Watcher
+	files    func() []string
+	followed map[string]bool
+	seen     map[string][sha256.Size]byte
 }
 
-// Watch begins to watch files. They may be replaced, removed and made anew; their
-// folders have to exist. files is asked anew after each change. The Watcher has to
-// be closed.
+// Watch begins to watch files. They may be replaced, removed and made anew, and so
+// may their folders. files is asked anew after each change. The Watcher has to be
+// closed.
 func Watch(files func() []string) (*Watcher, error) {
-	fs, err := fsnotify.NewWatcher()
+	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch the configuration: %w", err)
 	}
-	w := &Watcher{fs: fs, files: files, seen: make(map[string][sha256.Size]byte)}
-	if err := w.follow(); err != nil {
-		_ = fs.Close()
+	w := &Watcher{fs: notify, files: files}
+	now := w.files()
+	if err := w.watch(now); err != nil {
+		_ = notify.Close()
 		return nil, err
 	}
+	w.followed, w.seen = set(now), contents(now)
 	return w, nil
 }
 
-// follow watches the files that there are now. Not them but their folders: who
+// watch watches files. Not them but their folders, or what there is of them: who
 // watches a file loses it when it is replaced.
-func (w *Watcher) follow() error {
-	files := w.files()
+func (w *Watcher) watch(files []string) error {
 	for _, file := range files {
-		if err := w.fs.Add(filepath.Dir(file)); err != nil {
-			return fmt.Errorf("watch %s: %w", filepath.Dir(file), err)
+		folder := filepath.Dir(file)
+		err := w.fs.Add(folder)
+		for errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder {
+			folder = filepath.Dir(folder)
+			err = w.fs.Add(folder)
+		}
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", folder, err)
 		}
 	}
-	// Of those that were watched before, what has been acted on stays what counts.
-	for file, sum := range contents(files) {
-		if _, known := w.seen[file]; !known {
-			w.seen[file] = sum
-		}
-	}
-	maps.DeleteFunc(w.seen, func(file string, _ [sha256.Size]byte) bool { return !slices.Contains(files, file) })
 	return nil
 }
 
@@ -63,10 +65,13 @@ func (w *Watcher) follow() error {
 func (w *Watcher) Close() { _ = w.fs.Close() }
 
 // Run calls changed whenever the content of one of the files has changed since
-// Watch, until ctx is done. changed is to return when it has acted on that.
-func (w *Watcher) Run(ctx context.Context, changed func()) error {
+// Watch, until ctx is done. changed is to return when it has acted on that, and to
+// report whether it could: where it could not, and other files are watched from then
+// on, it is called once more, because those may have been written meanwhile.
+func (w *Watcher) Run(ctx context.Context, changed func() bool) error {
 	rest := time.NewTimer(settle)
 	rest.Stop()
+	again := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,17 +83,45 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 				rest.Reset(settle)
 			}
 		case <-rest.C:
-			now := contents(w.files())
-			if maps.Equal(w.seen, now) {
+			files := w.files()
+			if err := w.watch(files); err != nil { // a folder may be there now
+				return err
+			}
+			now := contents(files)
+			if maps.Equal(w.seen, now) && !again {
 				continue
 			}
 			w.seen = now
-			changed()
-			if err := w.follow(); err != nil {
-				return err
+			acted := changed()
+			if again = w.follow() && !acted; again {
+				rest.Reset(settle)
 			}
 		}
 	}
+}
+
+// follow has what w knows of files follow them, and reports whether there is one that
+// was not among them. Of those that were watched before, what has been acted on stays what counts.
+func (w *Watcher) follow() (others bool) {
+	files := w.files()
+	_ = w.watch(files) // and again with the next event
+	for file, sum := range contents(files) {
+		if _, known := w.seen[file]; !known {
+			w.seen[file] = sum
+			others = others || !w.followed[file]
+		}
+	}
+	w.followed = set(files)
+	maps.DeleteFunc(w.seen, func(file string, _ [sha256.Size]byte) bool { return !w.followed[file] })
+	return others
+}
+
+func set(files []string) map[string]bool {
+	s := make(map[string]bool, len(files))
+	for _, file := range files {
+		s[file] = true
+	}
+	return s
 }
 
 // contents tells the files apart from what they were: a link that points

@@ -67,7 +67,8 @@ type Run struct {
 	timeline timeline
 	tracks   []*track // of the present epoch
 	epoch    *media.Epoch
-	next     []*track // announced, of the epoch that the next keyframe opens; or nil
+	next     []*track  // announced, of the epoch that the next keyframe opens; or nil
+	since    time.Time // when it began to wait: the first sample since next was set
 
 	gathering bool
 	gathered  []media.Sample
@@ -93,7 +94,7 @@ func (r *Run) Start(tracks []media.Track) error {
 		return err
 	}
 	if r.epoch != nil && same(r.tracks, next) {
-		r.next = nil
+		r.next, r.since = nil, time.Time{}
 		return nil
 	}
 	if r.defers(next) {
@@ -107,7 +108,7 @@ func (r *Run) Start(tracks []media.Track) error {
 
 // turn leaves the present epoch for that of next.
 func (r *Run) turn(next []*track) error {
-	r.next = nil
+	r.next, r.since = nil, time.Time{}
 	if err := r.flush(); err != nil {
 		return err
 	}

@@ -126,3 +126,34 @@ func TestAnotherPictureDoesNotWait(t *testing.T) {
 		t.Errorf("epoch %d with %+v", e.ID, e.Tracks)
 	}
 }
+
+// A stream that refreshes its pictures by parts has no further keyframe. Its sound is
+// not to wait for one for ever, nor are its pictures to stop for that.
+func TestSoundWaitsForAKeyframeForSoLong(t *testing.T) {
+	p := &publisher{fixture: newFixture(t)}
+	p.run = p.feed.Open()
+	p.start(p.run, videoTrack())
+	p.picture(true)
+	p.start(p.run, videoTrack(), audioTrack())
+	const pictures = int(12 * time.Second / frame)
+	for range pictures {
+		p.sound(2)
+		p.picture(false)
+	}
+	packets := p.packets()
+	if n := len(times(packets, media.Video)); n < pictures { // the last may be held back still
+		t.Errorf("%d pictures of %d", n, pictures+1)
+	}
+	if n, want := len(times(packets, media.Audio)), pictures-int(maxDefer/frame); n < want-10 || n > want+10 {
+		t.Errorf("%d frames of sound, want about %d", n, want)
+	}
+	at := times(packets, media.Video)
+	for i := 1; i < len(at); i++ {
+		if step := at[i] - at[i-1]; step < frame/2 || step > 2*frame {
+			t.Errorf("picture %d comes %v after the one before", i, step)
+		}
+	}
+	if e := p.stream.Epoch(); e.ID != 2 || len(e.Tracks) != 2 {
+		t.Errorf("epoch %d with %d tracks", e.ID, len(e.Tracks))
+	}
+}

@@ -168,6 +168,7 @@ func (v *Viewer) announce(id uint32, b *Batch) bool {
 	if epoch == nil {
 		return false // evicted this moment; the next step finds out
 	}
+	before := p.video
 	if !p.adopt(epoch, v.hello.Families) {
 		p.cursor.Close()
 		p.cursor, p.from, p.live = nil, wire.PositionLive{}, true
@@ -181,7 +182,7 @@ func (v *Viewer) announce(id uint32, b *Batch) bool {
 		v.host.log.Error("session ended", "session", v.id, "stream", p.name, "remote", v.peer.Address, "error", err)
 		return false
 	}
-	if p.announced != 0 {
+	if p.announced != 0 && !v.goesOn(before, epoch) {
 		p.needKey = true
 	}
 	p.announced = id
@@ -190,6 +191,19 @@ func (v *Viewer) announce(id uint32, b *Batch) bool {
 		v.add(b, s)
 	}
 	return true
+}
+
+// goesOn reports whether the viewer's pictures, of track video until now, are the same
+// in the next epoch, so that they may go on without a keyframe: an epoch that only
+// brings other sound may begin without one.
+func (v *Viewer) goesOn(video uint32, next *media.Epoch) bool {
+	p := &v.play
+	before := p.stream.EpochByID(p.announced)
+	if video != p.video || before == nil || next.ID != before.ID+1 {
+		return false
+	}
+	a, b := before.Track(video), next.Track(video)
+	return a != nil && b != nil && a.Equal(b)
 }
 
 // wants reports whether a packet is to be sent, and follows the track switches
