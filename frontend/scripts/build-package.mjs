@@ -1,20 +1,21 @@
-// Builds player/dist, the files of the npm package: one module for each source
-// file, with declarations, and with those of the messages that they speak of.
+// Builds player/dist, or the folder that is named, the files of the npm package:
+// one module for each source file, with declarations, and with those of the
+// messages that they speak of.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { sep } from "node:path";
+import { resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const player = fileURLToPath(new URL("../player/", import.meta.url));
 const tsc = fileURLToPath(new URL("../node_modules/.bin/tsc", import.meta.url));
-rmSync(`${player}dist`, { recursive: true, force: true });
-const dist = `${player}dist`;
+const dist = resolve(process.argv[2] ?? `${player}dist`);
+rmSync(dist, { recursive: true, force: true });
 const schema = fileURLToPath(new URL("../node_modules/@framewire/schema/src/framewire/v1/", import.meta.url));
 const messages = readdirSync(schema).filter((name) => name.endsWith("_pb.ts") && !name.startsWith("admin"));
 const settings = ["--target", "es2022", "--module", "nodenext", "--preserveSymlinks", "--skipLibCheck"];
 const onlyTypes = ["--declaration", "--emitDeclarationOnly", "--outDir", `${dist}/schema`, "--rootDir", schema];
 
-execFileSync(tsc, ["-p", `${player}tsconfig.build.json`], { stdio: "inherit" });
+execFileSync(tsc, ["-p", `${player}tsconfig.build.json`, "--outDir", dist], { stdio: "inherit" });
 // A package of its own for types alone would be one more to publish.
 execFileSync(tsc, [...messages.map((name) => schema + name), "--ignoreConfig", ...settings, ...onlyTypes], {
   stdio: "inherit",

@@ -153,7 +153,7 @@ describe("connect", () => {
     socket().tell({
       body: {
         case: "commandResult",
-        value: { id: (command?.value as { id: number }).id, outcome: { case: "done", value: {} } },
+        value: { id: (command as { value: { id: number } }).value.id, outcome: { case: "done", value: {} } },
       },
     });
     await done;

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { compileTemplate, parse } from "vue/compiler-sfc";
 
 const frontend = fileURLToPath(new URL("../../", import.meta.url));
 const player = join(frontend, "player");
@@ -20,20 +21,33 @@ beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "framewire-package-"));
   const installed = join(project, "node_modules", "@framewire", "player");
   mkdirSync(installed, { recursive: true });
-  execFileSync(process.execPath, [join(frontend, "scripts", "build-package.mjs")]);
-  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", project], { cwd: player });
+  // Not in the checkout, where others may build or read it meanwhile.
+  const built = join(project, "package");
+  for (const name of ["package.json", "README.md", "custom-elements.json", "types"]) {
+    cpSync(join(player, name), join(built, name), { recursive: true });
+  }
+  execFileSync(process.execPath, [join(frontend, "scripts", "build-package.mjs"), join(built, "dist")]);
+  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", project], { cwd: built });
   execFileSync("tar", ["-xzf", join(project, packed.toString().trim()), "--strip-components=1", "-C", installed]);
   const { dependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
     readonly dependencies: Readonly<Record<string, string>>;
   };
   for (const [name, version] of Object.entries(dependencies)) {
     expect(version, `version of ${name}`).toMatch(/^\d/);
-    mkdirSync(join(project, "node_modules", name, ".."), { recursive: true });
-    symlinkSync(join(frontend, "node_modules", name), join(project, "node_modules", name));
+    install(name);
   }
+  install("vue");
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
 }, 60_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+/** Has the project depend on a package, or on another one under its name. */
+function install(name: string, from = name): void {
+  const path = join(project, "node_modules", name);
+  mkdirSync(join(path, ".."), { recursive: true });
+  rmSync(path, { force: true });
+  symlinkSync(join(frontend, "node_modules", from), path);
+}
 
 /** What a bundler leaves of a module. */
 async function bundled(code: string, name = "entry.js"): Promise<string> {
@@ -53,9 +67,9 @@ function told(language: string, mentioned: string): string {
   return code;
 }
 
-/** What the compiler objects to in a module. */
-function complaints(name: string, code: string): string {
-  writeFileSync(join(project, name), code);
+/** What the compiler objects to in modules, by their names. */
+function complaints(modules: Readonly<Record<string, string>>): string {
+  for (const [name, code] of Object.entries(modules)) writeFileSync(join(project, name), code);
   const strict = [
     "--noEmit",
     "--strict",
@@ -65,9 +79,11 @@ function complaints(name: string, code: string): string {
     "es2023",
     "--lib",
     "es2023,dom,dom.iterable",
+    "--jsx",
+    "react-jsx",
   ];
   try {
-    execFileSync(tsc, [...strict, name], { cwd: project });
+    execFileSync(tsc, [...strict, ...Object.keys(modules)], { cwd: project });
     return "";
   } catch (error) {
     return String((error as { stdout?: Buffer }).stdout);
@@ -106,16 +122,49 @@ it("has types that hold, down to the messages", () => {
     const stats: Stats | undefined = element?.stats;
     export const done: Promise<void> | undefined = element?.goLive();
     console.log(stats?.latency);`;
-  expect(complaints("types.ts", code)).toBe("");
+  expect(complaints({ "types.ts": code })).toBe("");
 });
 
 it("is used in its documentation as it can be", async () => {
-  const garden = await bundled(told("jsx", "player/define"), "entry.jsx");
+  const garden = await bundled(told("tsx", "player/define"), "entry.tsx");
   expect(garden).toMatch(/define\("framewire-player"/);
   expect(garden).toMatch(/jsx\("framewire-player", \{/);
   const given = `declare const token: string; declare function archive(bytes: Uint8Array): void;
     declare const config: { codec: string }, description: Uint8Array<ArrayBuffer>, width: number, height: number;
     declare const chunk: EncodedVideoChunk, data: Uint8Array<ArrayBuffer>; declare let wanted: boolean;\n`;
-  expect(complaints("headless.ts", told("ts", "player/client") + given)).toBe("");
-  expect(complaints("publishing.ts", told("ts", "player/publish") + given)).toBe("");
+  const modules = {
+    "headless.ts": told("ts", "player/client") + given,
+    "publishing.ts": told("ts", "player/publish") + given,
+  };
+  expect(complaints(modules)).toBe("");
+});
+
+it.each(["@types/react", "react-18-types"])("makes its elements known to TSX, with %s", (types) => {
+  install("@types/react", types);
+  const wrong = `import type {} from "@framewire/player/react";
+    // @ts-expect-error There is no such attribute.
+    export const none = <framewire-player sorce="wss://video.example.com" />;
+    // @ts-expect-error A number is no address.
+    export const number = <framewire-video src={7} />;`;
+  expect(complaints({ "garden.tsx": told("tsx", "player/define"), "wrong.tsx": wrong })).toBe("");
+});
+
+it("makes its elements known to Vue, whose compiler takes what its documentation shows", () => {
+  const { descriptor, errors } = parse(told("vue", "player/define"));
+  expect(errors).toEqual([]);
+  const { code, errors: inTemplate } = compileTemplate({
+    source: descriptor.template?.content ?? "",
+    filename: "Garden.vue",
+    id: "garden",
+    compilerOptions: { isCustomElement: (tag) => tag.startsWith("framewire-"), expressionPlugins: ["typescript"] },
+  });
+  expect(inTemplate).toEqual([]);
+  expect(code).toMatch(/createElementBlock\("framewire-player"/);
+  const types = `import type { GlobalComponents } from "vue";
+    import type {} from "@framewire/player/vue";
+    type Props = InstanceType<GlobalComponents["framewire-player"]>["$props"];
+    export const right: Props = { src: "wss://video.example.com/ws", autoplay: true, latency: 300 };
+    // @ts-expect-error A number is no address.
+    export const wrong: Props = { src: 7 };`;
+  expect(complaints({ "vue.ts": `${descriptor.scriptSetup?.content ?? ""}\n${types}` })).toBe("");
 });
