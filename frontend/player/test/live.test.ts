@@ -65,6 +65,28 @@ describe("LiveControl", () => {
     expect(sim.jumps).toBe(0);
   });
 
+  it("makes up for what the renderer took to start within three seconds, without a jump", () => {
+    const control = new LiveControl(chromium);
+    control.started(0);
+    const sim = new Simulation(control, 0.4, { ...base, graph: true }).run(3_000);
+    expect(sim.jumps).toBe(0);
+    expect(sim.gap).toBeLessThan(0.15);
+    sim.gap = 0.4;
+    sim.maxRate = 1;
+    sim.run(3_000);
+    expect(sim.maxRate, "later").toBeLessThanOrEqual(1.05);
+  });
+
+  it("jumps at once after a start that took too long to make up for", () => {
+    const control = new LiveControl(chromium);
+    control.started(0);
+    const sim = new Simulation(control, 0.7).run(500);
+    expect(sim.jumps).toBe(1);
+    sim.run(3_000);
+    expect(sim.jumps).toBe(1);
+    expect(sim.gap).toBeLessThan(sim.target + 0.04);
+  });
+
   it("slows down when too near", () => {
     const sim = new Simulation(new LiveControl(chromium), 0.03).run(8_000);
     expect(sim.minRate).toBeLessThan(1);

@@ -21,9 +21,11 @@ const jumpError: Seconds = 1;
 const jumpAfter: Millis = 150;
 const jumpCooldown: Millis = 3_000;
 /** Just after a start, when a jump disturbs least, less is enough for one, and sooner. */
-const startError: Seconds = 0.3;
+const startError: Seconds = 0.45;
 const startJumpAfter: Millis = 100;
 const startPhase: Millis = 1_500;
+/** For so long a chase may be quicker: what the renderer takes to start is made up for without a jump. */
+const startChasePhase: Millis = 3_000;
 
 /** A chase has to bring this part of what its rate promises, or it is a runaway. */
 const minProgress = 0.3;
@@ -78,6 +80,7 @@ export class LiveControl {
   #farSince: Moment | undefined;
   #jumpedAt: Moment = Number.NEGATIVE_INFINITY;
   #startedAt: Moment = Number.NEGATIVE_INFINITY;
+  #hurriesUntil: Moment = Number.NEGATIVE_INFINITY;
   #chase: { since: Moment; gap: Seconds; expected: Seconds } | undefined;
   #noChaseBefore: Moment = 0;
   #growth: Seconds = 0;
@@ -107,6 +110,7 @@ export class LiveControl {
   /** Tells that playing has begun: a start that took long is mended with one jump. */
   started(at: Moment): void {
     this.#startedAt = at;
+    this.#hurriesUntil = at + startChasePhase;
   }
 
   tick(input: LiveInput): LiveDecision {
@@ -124,6 +128,7 @@ export class LiveControl {
       // So far behind was an outage, and so were the stalls that came with it.
       this.#growth = 0;
       this.#jumpedAt = input.at;
+      this.#hurriesUntil = input.at + startChasePhase;
       this.#noChaseBefore = 0;
       this.#reset();
       return { rate: 1, target, jump: true, gaveUp: false };
@@ -183,7 +188,8 @@ export class LiveControl {
   }
 
   #nextRate(error: Seconds, input: LiveInput): number {
-    const most = input.sound ? this.#profile.soundChase : this.#profile.videoChase;
+    const { videoChase, soundChase, startChase } = this.#profile;
+    const most = !input.sound ? videoChase : input.at < this.#hurriesUntil && error > 0 ? startChase : soundChase;
     if (most === 0 || input.at < this.#noChaseBefore) return 1;
     if (Math.abs(error) < (this.#rate === 1 ? deadBand : settled)) return 1;
     // It has crossed the target: done.

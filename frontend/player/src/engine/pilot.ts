@@ -116,7 +116,8 @@ export class Pilot {
   rejoin(): void {
     this.#meter.forgetStall();
     this.steering.restart();
-    this.#join = new Join(this.#kinds, this.startBehind);
+    const lead = this.#kinds.includes("audio") ? this.#profile.soundLead : 0;
+    this.#join = new Join(this.#kinds, this.startBehind - lead);
   }
 
   /** The source broke off: that nothing comes is no fault of the network. */

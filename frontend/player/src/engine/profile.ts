@@ -12,16 +12,21 @@ export interface Profile {
   /** Where to start behind the edge: below it the renderer waits before it starts. */
   readonly videoStart: Seconds;
   readonly soundStart: Seconds;
+  /** How much nearer to begin with sound, since the edge moves on while the renderer starts. */
+  readonly soundLead: Seconds;
   /** The greatest deviation of the playback rate from 1, without and with sound; 0 for none. */
   readonly videoChase: number;
   readonly soundChase: number;
+  /** The same with sound for the first seconds, ahead only. */
+  readonly startChase: number;
   /** Whether sound that ran dry waits for more and more media, until a seek. */
   readonly growsAfterStall: boolean;
 }
 
 /**
  * Chromium starts video with one decoded frame, and sound only with 200 ms
- * decoded (media/renderers: the audio renderer's starting capacity). Started
+ * decoded (media/renderers: the audio renderer's starting capacity), for which
+ * it waits. Setting up the decoders takes more than 100 ms besides. Started
  * there, sound can be brought nearer by playing faster: to where its output,
  * which takes some 60 ms ahead, does not run dry. A graph of Web Audio takes
  * 10 ms ahead.
@@ -33,8 +38,10 @@ const chromium: Profile = {
   graphFloor: 0.06,
   videoStart: 0.05,
   soundStart: 0.22,
+  soundLead: 0.1,
   videoChase: 0.1,
   soundChase: 0.05,
+  startChase: 0.1,
   growsAfterStall: true,
 };
 
@@ -45,8 +52,10 @@ const firefox: Profile = {
   soundFloor: 0.35,
   videoStart: 0.35,
   soundStart: 0.35,
+  soundLead: 0,
   videoChase: 0.1,
   soundChase: 0.05,
+  startChase: 0.05,
   growsAfterStall: false,
 };
 
@@ -57,8 +66,10 @@ const safari: Profile = {
   soundFloor: 0.5,
   videoStart: 0.5,
   soundStart: 0.5,
+  soundLead: 0,
   videoChase: 0,
   soundChase: 0,
+  startChase: 0,
   growsAfterStall: false,
 };
 
