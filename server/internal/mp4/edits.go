@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/framewire/framewire/server/internal/media"
 )
@@ -74,7 +75,7 @@ func (t *track) applyEdits(movieTimescale uint32, fragmented bool) ([]edited, er
 	for _, one := range t.edits {
 		at := media.Rescale(passed, movieTimescale, t.Timescale)
 		length := media.Rescale(one.duration, movieTimescale, t.Timescale)
-		if passed += one.duration; passed > maxTime || at > maxTime || length > maxTime {
+		if passed += one.duration; passed > maxTime || at > maxTime || length > maxTime-at {
 			return whole, nil
 		}
 		if one.mediaTime < 0 {
@@ -95,7 +96,7 @@ func (t *track) applyEdits(movieTimescale uint32, fragmented bool) ([]edited, er
 			continue
 		}
 		if parts = append(parts, e); len(parts) > maxParts {
-			return whole, fmt.Errorf("%w: more than %d parts", ErrEdits, maxParts)
+			return parts, fmt.Errorf("%w: more than %d parts", ErrEdits, maxParts)
 		}
 	}
 	switch {
@@ -106,6 +107,33 @@ func (t *track) applyEdits(movieTimescale uint32, fragmented bool) ([]edited, er
 	default:
 		return parts, nil
 	}
+}
+
+// firstParts leaves of the tracks what comes first, where the edit list of one of them
+// cannot be followed: as much of that track as is played in a row, and of the others
+// what goes with it. It returns when that ends, or false where all lists can be
+// followed.
+func (m *movie) firstParts() (end time.Duration, cut bool) {
+	end = math.MaxInt64
+	for _, t := range m.tracks {
+		if !errors.Is(t.err, ErrEdits) {
+			continue
+		}
+		t.err, cut = nil, true
+		if first := t.parts[0]; first.end < math.MaxInt64 {
+			end = min(end, media.Duration(first.end+first.shift, t.Timescale))
+		}
+	}
+	if !cut {
+		return 0, false
+	}
+	for _, t := range m.tracks {
+		t.parts = t.parts[:min(len(t.parts), 1)]
+		if len(t.parts) == 1 && t.Timescale > 0 && end < math.MaxInt64 {
+			t.parts[0].end = min(t.parts[0].end, media.Ticks(end, t.Timescale)-t.parts[0].shift)
+		}
+	}
+	return end, true
 }
 
 func near(a, b, slack int64) bool { return a-b <= slack && b-a <= slack }

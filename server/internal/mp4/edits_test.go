@@ -171,6 +171,19 @@ func TestEditsThatCannotBeFollowedSaySo(t *testing.T) {
 					t.Error(u)
 				}
 			}
+			first, end, err := f.FirstParts()
+			if c.tracks == 2 {
+				if first != nil || err != nil {
+					t.Errorf("first parts of what is played whole: %v, %v", first, err)
+				}
+				return
+			}
+			if err != nil || first == nil || len(first.Tracks()) != 2 {
+				t.Fatalf("first parts: %+v, %v", first, err)
+			}
+			if d := first.Duration(); end < millis(39) || end > millis(441) || d < end-millis(30) || d > end+millis(30) {
+				t.Errorf("the first parts end at %v, and take %v", end, d)
+			}
 		})
 	}
 }

@@ -52,24 +52,49 @@ func Open(input io.ReaderAt, size int64) (*File, error) {
 	if err := f.scan(); err != nil {
 		return nil, err
 	}
+	return f, f.planAll()
+}
+
+// FirstParts returns the same file played as far as can be done without decoding,
+// where an edit list asks for more (see ErrEdits), and when that ends in the movie. It
+// returns nil where no list does.
+func (f *File) FirstParts() (first *File, end time.Duration, err error) {
+	first = &File{input: f.input, size: f.size}
+	if err := first.scan(); err != nil {
+		return nil, 0, err
+	}
+	for i, t := range f.movie.tracks { // what looking through the samples has shown
+		if errors.Is(t.err, ErrEdits) {
+			first.movie.tracks[i].err = t.err
+		}
+	}
+	end, cut := first.movie.firstParts()
+	if !cut {
+		return nil, 0, nil
+	}
+	return first, end, first.planAll()
+}
+
+// planAll plans the tracks that can be played.
+func (f *File) planAll() error {
 	for _, t := range f.movie.tracks {
 		if t.err != nil {
 			continue
 		}
 		p, err := f.plan(t)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if t.err == nil && t.pending {
 			if err := f.resolve(p); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if t.err == nil {
 			f.plans = append(f.plans, p)
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // Tracks returns the tracks that can be played. Times of their samples begin at

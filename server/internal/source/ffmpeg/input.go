@@ -108,7 +108,11 @@ func (in *input) scheme(known ...string) bool {
 var (
 	// taking are options of how ffmpeg takes a stream apart. They mean nothing where
 	// it only fetches the bytes.
-	taking = []string{"-f", "-fflags", "-flags", "-analyzeduration", "-probesize", "-max_delay", "-use_wallclock_as_timestamps", "-thread_queue_size"}
+	taking = []string{"-f", "-flags", "-analyzeduration", "-probesize", "-max_delay", "-thread_queue_size"}
+
+	// hasty are those of -fflags that say no more than that nothing is to be held back.
+	// Others change what comes, its times above all, and want ffmpeg to take it apart.
+	hasty = []string{"nobuffer", "flush_packets"}
 
 	// fetched are options of how it gets at the bytes.
 	fetched = []string{
@@ -129,11 +133,23 @@ func (in *input) fetching() (options []string, ok bool) {
 		switch {
 		case slices.Contains(fetched, pair[0]):
 			options = append(options, pair...)
+		case pair[0] == "-fflags" && isHasty(pair[1]):
+		case pair[0] == "-use_wallclock_as_timestamps" && pair[1] == "0":
 		case !slices.Contains(taking, pair[0]):
 			return nil, false
 		}
 	}
 	return options, true
+}
+
+// isHasty reports whether a value of -fflags holds flags of hasty alone.
+func isHasty(flags string) bool {
+	for flag := range strings.FieldsFuncSeq(flags, func(r rune) bool { return r == '+' || r == '-' }) {
+		if !slices.Contains(hasty, flag) {
+			return false
+		}
+	}
+	return true
 }
 
 // unpacedFormats give out as much as is asked for, or come in bursts. They are

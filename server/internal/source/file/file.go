@@ -4,6 +4,7 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,6 +99,17 @@ func (s *Source) run(ctx context.Context, sink media.Sink) error {
 	}
 	edited := slices.ContainsFunc(file.Unsupported(), func(u mp4.Unsupported) bool { return errors.Is(u.Err, mp4.ErrEdits) })
 	err = s.convert(ctx, sink, edited, missing.Error())
+	if errors.Is(err, ffmpeg.ErrMissing) && edited {
+		first, end, e := file.FirstParts()
+		if e != nil {
+			return fmt.Errorf("read MP4: %w", e)
+		}
+		if some, without := choose(first); len(some) > 0 {
+			s.log.Warn("only the beginning of the file is played: its edit list asks for more", "until", end,
+				"left_out", cmp.Or(without, missing), "error", err)
+			return s.play(ctx, first, some, sink)
+		}
+	}
 	if errors.Is(err, ffmpeg.ErrMissing) && len(tracks) > 0 {
 		s.log.Warn("part of the file will not be seen or heard everywhere", "reason", missing, "error", err)
 		return s.play(ctx, file, tracks, sink)

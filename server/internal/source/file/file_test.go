@@ -110,6 +110,25 @@ func TestEditListsAreFollowed(t *testing.T) {
 			}
 			requireContinuous(t, r, media.Video)
 			requireContinuous(t, r, media.Audio)
+			if c.native {
+				return
+			}
+			// Without ffmpeg, what comes before the cut.
+			t.Setenv("PATH", t.TempDir())
+			var log logtest.Text
+			if r, err = sourcetest.Run(t, file.New(path, slog.New(slog.NewTextHandler(&log, nil))).Once()); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(r.Samples(media.Video)); n < 12 || n > 13 {
+				t.Errorf("%d pictures in half a second", n)
+			}
+			requireContinuous(t, r, media.Video)
+			requireContinuous(t, r, media.Audio)
+			for _, says := range []string{"only the beginning of the file is played", "until=500ms", "cut within a group of pictures", "ffmpeg is not installed"} {
+				if log.Count(says) == 0 {
+					t.Errorf("the log does not say %q: %s", says, log.String())
+				}
+			}
 		})
 	}
 }
