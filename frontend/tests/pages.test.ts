@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { root, serve, startBrowser, stopAll } from "../stage/programs.js";
-import { type DirectiveOutcome, direct } from "./harness/admin.ts";
+import { admin, type DirectiveOutcome, direct } from "./harness/admin.ts";
 import { Player } from "./harness/player.ts";
 import { Site } from "./harness/site.ts";
 import { brokenConnection, holds, type Stage } from "./harness/stage.ts";
@@ -83,6 +83,31 @@ describe("every page", () => {
         expect((box?.x ?? 0) + (box?.width ?? 999), `right of ${part}`).toBeLessThanOrEqual(360);
       }
     }
+  });
+});
+
+describe("the gallery", () => {
+  it("says on a card how many watch, and how far behind live they are", async (stage) => {
+    await new Player(await stage.open(`http://${address}/embed/other`)).plays();
+    const page = await stage.open(`http://${address}/`);
+    const card = page.locator("li.card", { has: page.locator('a[href$="/watch/other"]') });
+    await until("the latency", async () => /\d (ms|s) behind live/.test((await card.textContent()) ?? ""));
+    expect(await card.textContent()).toContain("1 viewer");
+  });
+
+  it("says that there is nothing yet, that the server is lost, and is right again when it is back", async (stage) => {
+    stage.allow(brokenConnection);
+    const first = await serve(["--source", "gone=demo:"]);
+    await admin(first.address, "RemoveStream", { stream: "gone" });
+    const page = await stage.open(`http://${first.address}/`);
+    await page.getByText("No streams yet").waitFor();
+    await page.getByRole("link", { name: "Put one on it" }).waitFor();
+    await first.stop();
+    await page.getByRole("alert").filter({ hasText: "The connection to the server is lost" }).waitFor();
+    stage.closes(await serve(["--source", "yard=demo:"], { listen: first.address }));
+    await page.locator('a[href$="/watch/yard"]').waitFor();
+    await until("the notice to be gone", async () => !(await page.getByRole("alert").isVisible()));
+    expect(await page.getByText("No streams yet").isVisible()).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatBitrate, formatCodec, formatSpan, formatViewers } from "./format.ts";
+import { formatBitrate, formatCodec, formatLatency, formatSpan, formatViewers } from "./format.ts";
 
 describe("formatBitrate", () => {
   test.each([
@@ -13,6 +13,15 @@ describe("formatBitrate", () => {
     [9_949_000, "9.9 Mbit/s"],
     [9_960_000, "10 Mbit/s"],
   ])("%d is %s", (bits, text) => expect(formatBitrate(bits)).toBe(text));
+});
+
+describe("formatLatency", () => {
+  test.each([
+    [0, ""],
+    [Number.NaN, ""],
+    [120, "120 ms behind live"],
+    [2430, "2.4 s behind live"],
+  ])("%d is %s", (milliseconds, text) => expect(formatLatency(milliseconds)).toBe(text));
 });
 
 describe("formatCodec", () => {

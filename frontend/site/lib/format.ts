@@ -7,6 +7,13 @@ export function formatBitrate(bitsPerSecond: number): string {
   return `${Math.max(1, Math.round(bitsPerSecond / 1e3))} kbit/s`;
 }
 
+/** How far behind live, such as "120 ms behind live" or "2.4 s behind live". Empty where it is not known. */
+export function formatLatency(milliseconds: number): string {
+  if (!(milliseconds > 0)) return "";
+  const amount = milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${amount} behind live`;
+}
+
 /** "1 viewer", "12 viewers", "3,400 viewers". */
 export function formatViewers(count: number): string {
   return `${count.toLocaleString("en")} ${count === 1 ? "viewer" : "viewers"}`;

@@ -10,6 +10,7 @@ const info = (changes: Partial<StreamInfo>): StreamInfo => ({
   tracks: [],
   viewers: 0,
   bitrateBps: 0,
+  latencyMs: 0,
   ...changes,
 });
 

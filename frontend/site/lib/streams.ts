@@ -13,6 +13,8 @@ export interface Stream {
   readonly viewers: number;
   /** Bits per second over the last seconds. */
   readonly bitrate: number;
+  /** Milliseconds from capture to display, as half of the viewers have it or less; 0 when not known. */
+  readonly latency: number;
   /** Of the picture and the sound: size, frame rate, codecs. Empty while it is not live. */
   readonly facts: readonly string[];
 }
@@ -82,8 +84,9 @@ export function summarize(infos: readonly StreamInfo[]): readonly Stream[] {
     const name = parseStreamName(info.name);
     const status = STATUSES[info.status];
     if (name === undefined || status === undefined) continue;
-    const { viewers, bitrateBps: bitrate } = info;
-    streams.push({ name, status, since: info.sinceUnixUs / 1000, viewers, bitrate, facts: factsOf(info.tracks) });
+    const { viewers, bitrateBps: bitrate, latencyMs: latency } = info;
+    const facts = factsOf(info.tracks);
+    streams.push({ name, status, since: info.sinceUnixUs / 1000, viewers, bitrate, latency, facts });
   }
   return streams.sort((a, b) => ORDER[a.status] - ORDER[b.status] || (a.name < b.name ? -1 : 1));
 }

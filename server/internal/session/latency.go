@@ -56,10 +56,12 @@ func (l *latencies) forget(id string) {
 func (l *latencies) medians(now time.Time) map[string]time.Duration {
 	all := make(map[string][]time.Duration)
 	l.mu.Lock()
-	for _, is := range l.of {
-		if now.Sub(is.at) < freshReport {
-			all[is.stream] = append(all[is.stream], is.is)
+	for id, is := range l.of {
+		if now.Sub(is.at) >= freshReport {
+			delete(l.of, id)
+			continue
 		}
+		all[is.stream] = append(all[is.stream], is.is)
 	}
 	l.mu.Unlock()
 	medians := make(map[string]time.Duration, len(all))

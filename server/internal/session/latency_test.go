@@ -1,10 +1,9 @@
 package session
 
 import (
+	"maps"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/framewire/framewire/server/internal/wire"
 )
@@ -44,7 +43,7 @@ func TestLatencyIsTheMedianOfThoseWhoWatchLive(t *testing.T) {
 	}
 	l.forget("leaves")
 	want := map[string]time.Duration{"yard": 130 * ms, "door": latencyStep}
-	if diff := cmp.Diff(want, l.medians(now)); diff != "" {
-		t.Errorf("medians (-want +got):\n%s", diff)
+	if got := l.medians(now); !maps.Equal(got, want) {
+		t.Errorf("medians are %v, want %v", got, want)
 	}
 }

@@ -14,7 +14,8 @@ const listInterval = time.Second
 // directory makes the list of streams for all sessions, at most once a second
 // while nothing but figures changes.
 type directory struct {
-	hub Hub
+	hub       Hub
+	latencies *latencies
 
 	mu      sync.Mutex
 	changed <-chan struct{} // of the hub, taken before last was made; nil at first
@@ -52,9 +53,14 @@ func (d *directory) get(now time.Time) *list {
 	}
 	d.changed = d.hub.Changed()
 	streams := d.hub.Streams()
+	medians := d.latencies.medians(now)
 	next := &list{StreamList: wire.StreamList{Streams: make([]wire.StreamInfo, 0, len(streams))}}
 	for _, s := range streams {
-		if info := describe(s); info.Status != 0 {
+		info := describe(s)
+		if info.Status == wire.StatusLive {
+			info.Latency = medians[info.Name]
+		}
+		if info.Status != 0 {
 			next.Streams = append(next.Streams, info)
 		}
 	}

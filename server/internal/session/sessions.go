@@ -23,6 +23,8 @@ type Sessions struct {
 	list directory
 	sent sent
 
+	latencies latencies
+
 	commandLimits gate.Limits // of one session
 
 	limits atomic.Pointer[Limits]
@@ -50,9 +52,9 @@ func New(hub Hub, opts Options, log *slog.Logger) *Sessions {
 		hub:     hub,
 		opts:    opts.withDefaults(),
 		log:     log,
-		list:    directory{hub: hub},
 		viewers: make(map[string]*Viewer),
 	}
+	s.list = directory{hub: hub, latencies: &s.latencies}
 	s.gone.L = &s.mu
 	s.commandLimits = gate.Limits{PerSecond: s.opts.CommandsPerSecond, Burst: s.opts.CommandBurst}
 	s.SetLimits(Limits{

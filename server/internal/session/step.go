@@ -130,7 +130,7 @@ func (v *Viewer) gather(now time.Time, b *Batch) Next {
 	}
 	v.queue.drain(b)
 	v.room.Broadcast()
-	if v.goodbye != nil && v.goodbye.Reason != wire.ProtocolError { // no message follows a close frame
+	if v.goodbye != nil && !v.shut { // no message follows a close frame (RFC 6455 5.5.1)
 		e := v.peer.Encoding
 		b.add(Message{Data: e.Encode(*v.goodbye), Text: e.Text()})
 	}
@@ -261,6 +261,7 @@ func (v *Viewer) close() {
 	v.room.Broadcast()
 	v.mu.Unlock()
 	v.conn.Close(wire.CloseCode(reason), message)
+	v.host.latencies.forget(v.id)
 	v.waits(0)
 	if v.out.pingStop != nil {
 		v.out.pingStop()

@@ -60,6 +60,7 @@ type Viewer struct {
 	farewell   *farewell     // set when the session is to end once its stream is delivered
 	goodbye    *wire.Goodbye // set once, when the session is to end
 	left       bool          // nothing more can be received
+	shut       bool          // nor sent: a close frame was sent or received, or the connection lost
 }
 
 func newViewer(host *Sessions, conn Conn, peer Peer) *Viewer {
@@ -151,6 +152,17 @@ func (v *Viewer) departs(now time.Time, next *Next) {
 	next.sooner(now.Add(farewellStep))
 }
 
+// shutBy notes that nothing more comes because a close frame was sent or received, or
+// the connection lost, and ends the session as g says, if anything.
+func (v *Viewer) shutBy(g *wire.Goodbye) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.shut = true
+	if g != nil {
+		v.endLocked(*g)
+	}
+}
+
 func (v *Viewer) endLocked(g wire.Goodbye) {
 	if v.goodbye == nil {
 		v.goodbye = &g
@@ -198,9 +210,10 @@ func (v *Viewer) receive() {
 			v.Goodbye(wire.Goodbye{Reason: wire.GoodbyeTooLarge, Message: "A message was far larger than Limits.max_message_bytes."})
 			return
 		case errors.Is(err, ErrProtocol):
-			v.Goodbye(wire.Goodbye{Reason: wire.ProtocolError, Message: err.Error()})
+			v.shutBy(&wire.Goodbye{Reason: wire.ProtocolError, Message: err.Error()})
 			return
 		case err != nil:
+			v.shutBy(nil)
 			return
 		case !text && v.peer.Encoding.Text() && v.publishes():
 			v.sample(data, now)
@@ -276,6 +289,7 @@ func (v *Viewer) handle(data []byte, now time.Time) {
 		v.send(wire.Pong{ClientTime: m.ClientTime, Received: now.UnixMicro(), Sent: time.Now().UnixMicro()})
 	case wire.Report:
 		v.report, v.reportedAt = m, now
+		v.host.latencies.told(v.id, v.play.name, v.play.live, &v.report, now)
 		v.host.opts.Hooks.Reported(v.id, v.play.name, &v.report, v.lag())
 	case wire.DirectiveResult:
 		if answer, ok := v.directives[m.ID]; ok {

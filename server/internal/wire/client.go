@@ -119,6 +119,12 @@ type Report struct {
 // PlayerState is what a player does.
 type PlayerState = pb.PlayerState
 
+// Of these the server has something to do with.
+const (
+	PlayerPlaying = pb.PlayerState_PLAYER_STATE_PLAYING
+	PlayerPaused  = pb.PlayerState_PLAYER_STATE_PAUSED
+)
+
 // DirectiveResult answers a Directive. Err is nil when it was carried out.
 type DirectiveResult struct {
 	ID  uint32

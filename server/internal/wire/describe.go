@@ -52,6 +52,7 @@ func Info(s *StreamInfo) *pb.StreamInfo {
 		SinceUnixUs: s.Since.UnixMicro(),
 		Viewers:     uint32(max(0, s.Viewers)),
 		BitrateBps:  s.Bitrate,
+		LatencyMs:   milliseconds(s.Latency),
 	}
 	if s.Epoch != nil {
 		for i := range s.Epoch.Tracks {

@@ -128,6 +128,9 @@ type StreamInfo struct {
 	Epoch   *media.Epoch // nil while it is not live
 	Viewers int
 	Bitrate float64 // bits per second
+	// Latency is between capture and display, as half of the viewers have it or
+	// less; 0 when not known.
+	Latency time.Duration
 }
 
 // Directive asks the player for Body.

@@ -42,7 +42,7 @@ export const tables = {
   ShowNotice: "text:1s durationMs:2u",
   Stop: "",
   StreamEnded: "stream:1s reason:2e message:3s",
-  StreamInfo: "name:1s status:2e sinceUnixUs:3x tracks:4*Track viewers:5u bitrateBps:6d",
+  StreamInfo: "name:1s status:2e sinceUnixUs:3x tracks:4*Track viewers:5u bitrateBps:6d latencyMs:7u",
   StreamList: "streams:1*StreamInfo",
   StreamStarted: "stream:1s instance:2s epoch:3u tracks:4*Track windowMs:5u",
   StreamWaiting: "stream:1s reason:2e sinceUnixUs:3x message:4s",

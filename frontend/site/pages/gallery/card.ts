@@ -1,7 +1,7 @@
 // One stream in the gallery.
 
 import { h, icon, setText } from "../../lib/dom.ts";
-import { formatBitrate, formatSpan, formatViewers } from "../../lib/format.ts";
+import { formatBitrate, formatLatency, formatSpan, formatViewers } from "../../lib/format.ts";
 import { thumbnailPath, watchPath } from "../../lib/stream-name.ts";
 import { describeStatus, type Stream } from "../../lib/streams.ts";
 import { Thumbnail } from "../../lib/thumbnail.ts";
@@ -90,8 +90,8 @@ export class Card {
     const stream = this.#stream;
     switch (stream.status) {
       case "live": {
-        const bitrate = formatBitrate(stream.bitrate);
-        return bitrate ? [...stream.facts, bitrate] : stream.facts;
+        const figures = [formatBitrate(stream.bitrate), formatLatency(stream.latency)];
+        return [...stream.facts, ...figures.filter((figure) => figure !== "")];
       }
       case "starting":
         return ["Waiting for the first picture"];

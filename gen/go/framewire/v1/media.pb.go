@@ -1029,7 +1029,10 @@ type StreamInfo struct {
 	// Viewers now.
 	Viewers uint32 `protobuf:"varint,5,opt,name=viewers,proto3" json:"viewers,omitempty"`
 	// Bits per second over the last seconds.
-	BitrateBps    float64 `protobuf:"fixed64,6,opt,name=bitrate_bps,json=bitrateBps,proto3" json:"bitrate_bps,omitempty"`
+	BitrateBps float64 `protobuf:"fixed64,6,opt,name=bitrate_bps,json=bitrateBps,proto3" json:"bitrate_bps,omitempty"`
+	// Milliseconds between capture and display that half of those who watch live
+	// stay below, as their players report it; 0 when nobody does.
+	LatencyMs     uint32 `protobuf:"varint,7,opt,name=latency_ms,json=latencyMs,proto3" json:"latency_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1102,6 +1105,13 @@ func (x *StreamInfo) GetViewers() uint32 {
 func (x *StreamInfo) GetBitrateBps() float64 {
 	if x != nil {
 		return x.BitrateBps
+	}
+	return 0
+}
+
+func (x *StreamInfo) GetLatencyMs() uint32 {
+	if x != nil {
+		return x.LatencyMs
 	}
 	return 0
 }
@@ -1207,7 +1217,7 @@ const file_framewire_v1_media_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\x0e2\x17.framewire.v1.GapReasonR\x06reason\x12!\n" +
 	"\ffrom_seconds\x18\x03 \x01(\x01R\vfromSeconds\x12\x1d\n" +
 	"\n" +
-	"to_seconds\x18\x04 \x01(\x01R\ttoSeconds\"\xe0\x01\n" +
+	"to_seconds\x18\x04 \x01(\x01R\ttoSeconds\"\xff\x01\n" +
 	"\n" +
 	"StreamInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
@@ -1216,7 +1226,9 @@ const file_framewire_v1_media_proto_rawDesc = "" +
 	"\x06tracks\x18\x04 \x03(\v2\x13.framewire.v1.TrackR\x06tracks\x12\x18\n" +
 	"\aviewers\x18\x05 \x01(\rR\aviewers\x12\x1f\n" +
 	"\vbitrate_bps\x18\x06 \x01(\x01R\n" +
-	"bitrateBps\"@\n" +
+	"bitrateBps\x12\x1d\n" +
+	"\n" +
+	"latency_ms\x18\a \x01(\rR\tlatencyMs\"@\n" +
 	"\n" +
 	"StreamList\x122\n" +
 	"\astreams\x18\x01 \x03(\v2\x18.framewire.v1.StreamInfoR\astreams*S\n" +
