@@ -117,29 +117,42 @@ func TestAddressThatBeginsTooOftenIsTurnedAwayOverEveryProtocol(t *testing.T) {
 	}
 	// All that an address begins counts together.
 	const from = "198.51.100.7"
-	refused := false
-	for range 50 {
-		if _, err := s.dial(via(from), ""); err != nil {
-			refused = often(err)
-			break
+	// Many at once: on however slow a machine, few become due meanwhile.
+	const many = 12
+	refusals := func(try func() bool) int {
+		refused := make(chan bool, many)
+		for range many {
+			go func() {
+				was := false
+				defer func() { refused <- was }() // whatever becomes of it
+				was = try()
+			}()
 		}
+		n := 0
+		for range many {
+			if <-refused {
+				n++
+			}
+		}
+		return n
 	}
-	if !refused {
+	if refusals(func() bool {
+		_, err := s.dial(via(from), "")
+		return often(err)
+	}) == 0 {
 		t.Error("sessions can be opened without end")
 	}
 	for path, c := range map[string]struct {
 		kind string
-		body io.Reader
+		body func() io.Reader
 	}{
-		"/publish/push": {"video/mp2t", strings.NewReader("")},
-		"/whip/whip":    {"application/sdp", offer(t)},
+		"/publish/push": {"video/mp2t", func() io.Reader { return strings.NewReader("") }},
+		"/whip/whip":    {"application/sdp", func() io.Reader { return offer(t) }},
 	} {
-		refused := false
-		for range 3 { // one may have become due meanwhile
-			status, _ := s.post(path, c.kind, "wrong", from, c.body)
-			refused = refused || status == http.StatusTooManyRequests
-		}
-		if !refused {
+		if refusals(func() bool {
+			status, _ := s.post(path, c.kind, "wrong", from, c.body())
+			return status == http.StatusTooManyRequests
+		}) == 0 {
 			t.Errorf("%s is not refused", path)
 		}
 	}
@@ -149,7 +162,7 @@ func TestAddressThatBeginsTooOftenIsTurnedAwayOverEveryProtocol(t *testing.T) {
 	for range 10 { // the proxy tells nobody, as one on the same machine that is not named
 		s.must(client.Options{}, "")
 	}
-	if n := s.log.Count("connects too often"); n != 1 {
+	if n := s.log.Count("asks too often"); n == 0 {
 		t.Errorf("the log says so %d times", n)
 	}
 	if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `reason="too_many_handshakes",what="publish"`) ||

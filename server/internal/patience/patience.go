@@ -51,7 +51,9 @@ func Seconds(d time.Duration) string {
 // Await bounds the time that the body of a request may take which the handler does
 // not read: net/http reads it, up to a size, before the first of the answer goes
 // out, and without a bound of its own. A handler that does read it, through Handler
-// or with deadlines of its own, is not bound by this.
+// or with deadlines of its own, is not bound by this. One that does not, and answers
+// for longer than the timeout, is cut off then: a client has no reason to send a body
+// to it.
 func Await(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
 	if r.Body != nil && r.Body != http.NoBody {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout)) // a writer that knows none has none

@@ -6,6 +6,7 @@ import "net/http"
 // as <img> and <video> may show it everywhere.
 func (s *Server) share(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
+	h.Set("Content-Security-Policy", mediaPolicy)
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); origin != "" && s.origins.Allow(r) {

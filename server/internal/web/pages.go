@@ -156,6 +156,13 @@ const policy = "default-src 'none'; script-src 'self'*; style-src 'self' 'unsafe
 const consolePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// plainPolicy is for all answers that are no pages, should a browser show one as such:
+// they load nothing, and are not framed.
+const plainPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// mediaPolicy is for media, around which a browser makes a page of its own.
+const mediaPolicy = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
 // Permissions-Policy: only the studio may ask for a camera, a microphone or the
 // screen, and nothing that it frames.
 const (
@@ -171,14 +178,10 @@ func (s *Server) html(w http.ResponseWriter, r *http.Request, name, ancestors st
 		return
 	}
 	h := w.Header()
-	if h.Get("Content-Security-Policy") == "" {
+	if h.Get("Content-Security-Policy") == plainPolicy {
 		h.Set("Content-Security-Policy", strings.Replace(policy, "*", p.scripts, 1)+ancestors)
 	}
-	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 	h.Set("Cache-Control", cacheChecked)
-	if h.Get("Permissions-Policy") == "" {
-		h.Set("Permissions-Policy", noDevices)
-	}
 	p.serve(w, r)
 }
 
@@ -254,6 +257,7 @@ func (s *Server) servePlayer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	allowAll(w)
+	w.Header().Del("Content-Security-Policy") // of a script it would bind the worker that it runs on
 	w.Header().Set("Cache-Control", cacheChecked)
 	p.serve(w, r)
 }
@@ -265,6 +269,7 @@ func (s *Server) serveAsset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	allowAll(w)
+	w.Header().Del("Content-Security-Policy") // as of the player's script
 	w.Header().Set("Cache-Control", cacheForEver)
 	p.serve(w, r)
 }

@@ -124,6 +124,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", referrers)
+	h.Set("Permissions-Policy", noDevices)
+	h.Set("Content-Security-Policy", plainPolicy)
 	s.mux.ServeHTTP(w, r)
 }
 
