@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/framewire/framewire/server/internal/app"
 	"github.com/framewire/framewire/server/internal/config"
@@ -16,14 +17,22 @@ type checkCmd struct {
 func (c *checkCmd) Run() error {
 	loaded, err := config.Load(c.File)
 	if err != nil {
-		return err
+		return shown(err)
 	}
 	if err := loaded.Finish(); err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+		return shown(fmt.Errorf("%s: %w", c.File, err))
 	}
 	if err := app.Check(loaded); err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+		return shown(fmt.Errorf("%s: %w", c.File, err))
 	}
 	fmt.Printf("%s is fine: %d streams, listening on %s\n", c.File, len(loaded.Streams), loaded.Listen)
 	return nil
+}
+
+// shown adds the lines that a mistake is in.
+func shown(err error) error {
+	if excerpt := config.Excerpt(err); excerpt != "" {
+		return fmt.Errorf("%w\n%s", err, strings.TrimRight(excerpt, "\n"))
+	}
+	return err
 }

@@ -33,5 +33,5 @@ func Check(c config.Config) error {
 	if _, err := newVerifier(ctx, &c.Auth); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return c.Locate(errors.Join(errs...))
 }

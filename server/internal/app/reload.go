@@ -105,7 +105,7 @@ func (s *server) reload() (taken bool) {
 	next, err := s.opts.Reload.Read()
 	if err == nil {
 		s.wanted.Store(&next)
-		err = s.apply(&next)
+		err = next.Locate(s.apply(&next))
 	}
 	var static []string
 	if err == nil {

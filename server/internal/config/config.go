@@ -67,6 +67,8 @@ type Config struct {
 	Admin Admin `yaml:"admin"`
 
 	Log Log `yaml:"log"`
+
+	written written // for Locate
 }
 
 // Stream is where one stream comes from.
@@ -111,6 +113,7 @@ func Load(path string) (Config, error) {
 	if err := parse(data, &c); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
+	c.written = written{text: data}
 	return c, nil
 }
 
@@ -118,10 +121,21 @@ func parse(data []byte, c *Config) error {
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil
 	}
-	if err := yaml.UnmarshalWithOptions(data, c, yaml.Strict()); err != nil {
-		return fmt.Errorf("%w: %s", ErrInvalid, strings.TrimSpace(yaml.FormatError(err, false, true))+suggestion(err))
+	err := yaml.UnmarshalWithOptions(data, c, yaml.Strict())
+	var value *valueError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &value):
+		if at := firstValue(data, value.value); at != nil {
+			return &located{ErrInvalid, fmt.Sprintf("%v: %s%v", ErrInvalid, at.head(), value), at.show(data)}
+		}
+		return fmt.Errorf("%w: %w", ErrInvalid, value)
+	default:
+		text := plain(strings.TrimSpace(yaml.FormatError(err, false, false)))
+		_, excerpt, _ := strings.Cut(strings.TrimSpace(yaml.FormatError(err, false, true)), "\n")
+		return &located{ErrInvalid, ErrInvalid.Error() + ": " + text + suggestion(err), excerpt + "\n"}
 	}
-	return nil
 }
 
 // AddSource adds a stream given as NAME=URL. A stream of the same name is
@@ -150,8 +164,8 @@ func (c *Config) Finish() error {
 		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Streams)) {
-		if err := CheckName(name); err != nil {
-			errs = append(errs, fmt.Errorf("streams: %w", err))
+		if err := media.CheckStreamName(name); err != nil {
+			errs = append(errs, fmt.Errorf("%w: streams.%s: %w", ErrInvalid, name, err))
 		}
 		if c.Streams[name].Source == "" {
 			bad("streams.%s.source is empty", name)
@@ -193,13 +207,5 @@ func (c *Config) Finish() error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level is %q, want debug, info, warn or error", c.Log.Level)
 	}
-	return errors.Join(errs...)
-}
-
-// CheckName reports whether name can name a stream.
-func CheckName(name string) error {
-	if err := media.CheckStreamName(name); err != nil {
-		return fmt.Errorf("%w: %q: %w", ErrInvalid, name, err)
-	}
-	return nil
+	return c.Locate(errors.Join(errs...))
 }

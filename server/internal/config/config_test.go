@@ -93,11 +93,48 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"trusted_proxies: [here]", "trusted_proxies"},
 		{"proxy_protocol: [10.0.0.0/40]", "proxy_protocol"},
 		{"admin: {sources: [exe]}", "admin.sources[0]"},
+		{"window: 1m\nlimits:\n  viewers: many", "[3:12] want a whole number"},
+		{"window: 1m\nlimits:\n  viewers: -1\n  handshake_burst: 0", "[3:12] limits.viewers is -1"},
+		{"window: 1m\nlimits:\n  viewers: -1\n  handshake_burst: 0", "[4:20] limits.handshake_burst is 0"},
+		{"window: 1m\npublish: {silence: 5 parsecs}", "[2:20] \"5 parsecs\" is no duration"},
+		{"origins: 3", "[1:10] want a list"},
+		{"streams:\n  yard/gate.x: {}", "[2:3] streams.yard/gate.x.source"},
+		{"publish: {rules: [{streams: a}, {streams: \"[\"}]}", "[1:43] publish.rules[1]"},
+		{"origins:\n- a\n- \"[\"", "[3:3] origins[1]"},
 	} {
 		_, err := load(t, c.text)
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q gives %v, want it to name %q", c.text, err, c.want)
 		}
+	}
+}
+
+// What is logged of a mistake shows no line of the file: the next one may hold a key.
+func TestMistakesShowTheFileOnlyToWhoAsks(t *testing.T) {
+	const secret = "stream-key-4711"
+	for _, c := range []struct{ text, line string }{
+		{"publish:\n  rules:\n  - {key: " + secret + ", streams: \"[\"}\n", "> 3 |"},
+		{"publish: {rules: [{key: " + secret + ", stream: a}]}\n", "> 1 |"},
+		{"publish: {rules: [{key: " + secret + "\n", "> 1 |"},
+		{"streams: {a: {source: 'rtsp://u:" + secret + "@h/'}, 'b c': {source: 'demo:'}}\n", "> 1 |"},
+	} {
+		_, err := load(t, c.text)
+		if err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "[") {
+			t.Errorf("%q gives %v", c.text, err)
+		}
+		if excerpt := strings.Join(strings.Fields(Excerpt(err)), " "); !strings.Contains(excerpt, c.line) {
+			t.Errorf("%q shows %q", c.text, excerpt)
+		}
+	}
+	c, err := load(t, "limits: {viewers: 3}\nlog: {level: info}\n")
+	if err == nil {
+		err = c.Set("limits.viewers=-2")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Finish(); err == nil || strings.Contains(err.Error(), "[") || Excerpt(err) != "" {
+		t.Errorf("what a flag has set is looked for in the file: %v", err)
 	}
 }
 

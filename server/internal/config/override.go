@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,7 @@ func (c *Config) Set(spec string) error {
 	if err := parse([]byte(text.String()), c); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	c.written.set = append(slices.Clone(c.written.set), path)
 	return nil
 }
 
@@ -92,6 +94,9 @@ func Settings() []string { return settings(reflect.TypeFor[Config](), "") }
 func settings(t reflect.Type, before string) (paths []string) {
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name == "" {
+			continue
+		}
 		if inner := t.Field(i).Type; inner.Kind() == reflect.Struct {
 			paths = append(paths, settings(inner, before+name+".")...)
 		} else {

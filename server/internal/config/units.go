@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -15,7 +14,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%w: %q is no duration such as 500ms, 30s or 5m", ErrInvalid, text)
+		return &valueError{string(text), "no duration such as 500ms, 30s or 5m"}
 	}
 	*d = Duration(v)
 	return nil
@@ -50,7 +49,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 		*b = Bytes(v * unit.factor)
 		return nil
 	}
-	return fmt.Errorf("%w: %q is no size such as 64MiB, 500kB or 1000000", ErrInvalid, text)
+	return &valueError{string(text), "no size such as 64MiB, 500kB or 1000000"}
 }
 
 // MarshalText implements encoding.TextMarshaler.
