@@ -121,8 +121,14 @@ describe("the player's controls", () => {
       await page.keyboard.press(key);
       await until(`${key}: ${what}`, () => player.do(probe));
     };
+    const said = (words: string) =>
+      until(`"${words}" for those who listen`, () =>
+        player.do((e, text) => e.shadowRoot?.querySelector("[aria-live=polite]")?.textContent === text, words),
+      );
     await press("k", "paused", (element) => element.paused);
+    await said("Paused");
     await press("k", "playing", (element) => !element.paused);
+    await said("Playing live");
     await press("m", "muted", (element) => element.muted);
     await press("m", "not muted", (element) => !element.muted);
     await press("ArrowDown", "quieter", (element) => element.volume === 0.95);
@@ -164,6 +170,19 @@ describe("the player's controls", () => {
     expect(order.filter((part) => expected.includes(String(part))).slice(0, expected.length)).toEqual(expected);
   });
 
+  for (const [reducedMotion, moving] of [
+    ["no-preference", true],
+    ["reduce", false],
+  ] as const) {
+    it(`${moving ? "move" : "move nothing"} while something is waited for, with ${reducedMotion} of motion`, async (stage) => {
+      const player = await stage.embed(address, "nobody", "", { reducedMotion });
+      await player.reaches("waiting");
+      await until("the ring", () => player.do((e) => e.shadowRoot?.querySelector(".ring")?.checkVisibility() === true));
+      const animations = await player.do((e) => e.shadowRoot?.getAnimations().length ?? 0);
+      expect(animations > 0).toBe(moving);
+    });
+  }
+
   it("the statistics show figures that are true", async (stage) => {
     const player = await stage.embed(address, "demo", "?muted=0");
     await player.plays(40);
@@ -175,8 +194,26 @@ describe("the player's controls", () => {
     });
     const { width, height } = await player.do(({ videoWidth: width, videoHeight: height }) => ({ width, height }));
     expect(text).toContain(`${width} × ${height}`);
-    expect(text).toMatch(/AAC/);
-    expect(text).toMatch(/Latency\s+\d+ ms/);
+    for (const figure of [
+      /Latency\s+\d+ ms/,
+      /Buffer\s+\d+ ms \(aims at \d+ ms\)/,
+      /Playback rate\s+[01]\.\d\d×/,
+      /Jitter, round trip\s+\d+ ms, \d+ ms/,
+      /Bitrate\s+[\d.]+ [Mk]bit\/s/,
+      /Frames\s+\d+ \/s, \d+ of \d+ dropped/,
+      /Codecs\s+H\.264 \(avc1\.\w+\), AAC \(mp4a\.40\.2\)/,
+      /Stalls\s+\d+, \d+ ms in all/,
+      /Sent\s+everything/,
+      /Reconnects\s+0/,
+      /Server\s+framewire\S* \S+ \(worker\)/,
+    ]) {
+      expect(text).toMatch(figure);
+    }
+    const drawn = await panel.locator("canvas").evaluate((graph: HTMLCanvasElement) => {
+      const { data = [] } = graph.getContext("2d")?.getImageData(0, 0, graph.width, graph.height) ?? {};
+      return data.some((value) => value > 0);
+    });
+    expect(drawn, "a graph").toBe(true);
     const stats = await player.stats();
     expect(stats?.latency).toBeGreaterThan(0);
     expect(stats?.framesDecoded).toBeGreaterThan(40);

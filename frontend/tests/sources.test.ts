@@ -178,6 +178,7 @@ describe("epochs go on without reconnecting", () => {
 
   it("from H.264 to VP9 to AV1 and back", async (stage) => {
     const { tap, player } = await began(stage);
+    const black = await player.watchForBlack();
     await change(player, { encoding: "vp9" }, /^vp09/);
     await player.sounds();
     await change(player, { encoding: "av1" }, /^av01/);
@@ -185,16 +186,19 @@ describe("epochs go on without reconnecting", () => {
     await change(player, { encoding: "h264" }, /^avc1/);
     await player.sounds();
     expect((await player.recoveries("change_type")).map(({ cause }) => cause).join("\n")).toMatch(/vp09[\s\S]*av01/);
+    expect(await black(), "moments without a picture").toBe(0);
     await notReloaded(player, tap);
   });
 
   it("when sound vanishes the picture goes on, and when it comes back it is heard", async (stage) => {
     const { tap, player } = await began(stage);
+    const black = await player.watchForBlack();
     await change(player, { encoding: "silent" }, /^avc1/);
     await until("the player to have no sound", async () => (await player.stats())?.audioCodec === "");
     await change(player, { encoding: "h264" }, /^avc1/);
     await until("the player to have sound", async () => (await player.stats())?.audioCodec !== "");
     await player.sounds();
+    expect(await black(), "moments without a picture").toBe(0);
     await notReloaded(player, tap);
   });
 });

@@ -6,6 +6,8 @@ import { Engine } from "../src/engine/engine.ts";
 import { profileOf } from "../src/engine/profile.ts";
 import type { Recovery } from "../src/status.ts";
 
+/** How many times something was appended. */
+let appended = 0;
 /** SourceBuffers that refuse what they are given, as often as this says. */
 let refusals = 0;
 
@@ -14,6 +16,7 @@ class Buffer extends EventTarget {
   readonly buffered = { length: 0 };
   mode = "";
   appendBuffer(): void {
+    appended++;
     if (refusals-- > 0) throw new DOMException("damaged", "EncodingError");
   }
 }
@@ -31,6 +34,38 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+describe("another epoch", () => {
+  it("has its init segment appended where that is another one, and not where it is the same", () => {
+    const engine = new Engine(profileOf("Chrome"), () => 0, {
+      attach: ({ source }) => setTimeout(() => source.dispatchEvent(new Event("sourceopen"))),
+      recovery: () => {},
+      seek: () => {},
+      rate: () => {},
+      soundFrom: () => {},
+      tracks: () => {},
+      gap: () => {},
+      starved: () => {},
+    });
+    const epoch = (number: number, ...init: number[]) => {
+      const initSegment = Uint8Array.from(init);
+      const mimeType = 'video/mp4; codecs="avc1.42c01e"';
+      const track = { id: 1, kind: TrackKind.VIDEO, timescale: 1000, mimeType, initSegment };
+      engine.started(
+        create(StreamStartedSchema, { stream: "demo", epoch: number, tracks: [track] }) as unknown as StreamStarted,
+      );
+      vi.advanceTimersByTime(100);
+    };
+    appended = refusals = 0;
+    epoch(1, 1, 2, 3);
+    expect(appended).toBe(1);
+    epoch(2, 1, 2, 3);
+    expect(appended, "after the same one").toBe(1);
+    epoch(3, 1, 2, 4);
+    expect(appended, "after another one").toBe(2);
+    engine.close();
+  });
 });
 
 describe("a MediaSource that breaks", () => {

@@ -132,6 +132,26 @@ export class Player {
     });
   }
 
+  /** Notes from now on how often there was nothing to be seen: neither a picture nor a still of one. */
+  async watchForBlack(): Promise<() => Promise<number>> {
+    await this.do((player) => {
+      const video = player.media.nativeEl;
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [8, 8];
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      let black = 0;
+      const look = () => {
+        const shown = video.parentNode?.querySelector("canvas") ?? video;
+        context?.clearRect(0, 0, 8, 8);
+        context?.drawImage(shown, 0, 0, 8, 8);
+        const { data = [] } = context?.getImageData(0, 0, 8, 8) ?? {};
+        if (Math.max(...data.filter((_, i) => i % 4 < 3)) < 30) player.dataset.black = String(++black);
+      };
+      setInterval(look, 20);
+    });
+    return () => this.do((player) => Number(player.dataset.black ?? 0));
+  }
+
   #progress(): Promise<{ decoded: number; time: number }> {
     return this.do((player) => ({
       decoded: player.media.nativeEl.getVideoPlaybackQuality().totalVideoFrames,

@@ -151,7 +151,7 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
 }
 @container (max-width: 300px) { .bar .optional { display: none; } }
 @media (prefers-reduced-motion: reduce) {
-  .ring { animation-duration: 3s; }
+  .ring { animation: none; border-style: dotted; border-color: #fff; }
   .play, media-volume-range { transition: none; }
   .play:hover { transform: none; }
 }
