@@ -1,10 +1,12 @@
 // Builds the hosted pages of site/ into dist/, and serves them as they are
 // edited over a running server.
 
-import { rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { createLogger, defineConfig, type Logger, type Plugin, type ProxyOptions } from "vite";
+import { mediaTemplate } from "./player/src/element/base.ts";
+import { template } from "./player/src/ui/template.ts";
 
 const at = (path: string) => join(import.meta.dirname, path);
 
@@ -43,83 +45,86 @@ function routes(): Plugin {
   };
 }
 
+/** The pages that begin to play before their scripts have come. */
+const withPlayer = new Set(["watch.html", "embed.html"]);
+
+/** A page as Vite leaves it, changed before it is written. */
+function changePages(name: string, change: (html: string, page: string) => string | Promise<string>): Plugin {
+  return {
+    name,
+    apply: "build",
+    generateBundle: {
+      order: "post",
+      async handler(_options, bundle) {
+        for (const page of Object.values(bundle)) {
+          if (page.type === "asset" && page.fileName.endsWith(".html"))
+            page.source = await change(String(page.source), page.fileName);
+        }
+      },
+    },
+  };
+}
+
 /**
  * Leaves /player.js in the pages as it is: it is built by itself, and pages of
  * other origins load it under the same name. It comes after the page's own
  * script, which has then told the player what to play before it is defined.
  */
-function playerScript(): Plugin {
+function playerScript(): Plugin[] {
   const marker = /\s*<script type="module" src="\/player\.js"><\/script>/;
   const tag = '<script type="module" crossorigin src="/player.js"></script>';
   const players = new Set<string>();
-  return {
-    name: "framewire-player-script",
-    apply: "build",
-    transformIndexHtml: {
-      order: "pre",
-      handler(html, { path }) {
-        if (marker.test(html)) players.add(path.slice(1));
-        return html.replace(marker, "");
+  return [
+    {
+      name: "framewire-player-marker",
+      apply: "build",
+      transformIndexHtml: {
+        order: "pre",
+        handler(html, { path }) {
+          if (marker.test(html)) players.add(path.slice(1));
+          return html.replace(marker, "");
+        },
       },
     },
-    generateBundle: {
-      order: "post",
-      handler(_options, bundle) {
-        for (const name of players) {
-          const page = bundle[name];
-          if (page?.type !== "asset") this.error(`${name} was not written`);
-          else page.source = String(page.source).replace(/<script type="module".*<\/script>/, `$&\n    ${tag}`);
-        }
-      },
-    },
-  };
+    changePages("framewire-player-script", (html, page) =>
+      players.has(page) ? html.replace(/<script type="module".*<\/script>/, `$&\n    ${tag}`) : html,
+    ),
+  ];
 }
 
 /**
- * Puts boot.ts into the head of the pages with a player, as text: a file would
- * come later. The server names its hash in the pages' policy.
+ * Has the pages with a player show a picture before their scripts run: puts the
+ * player's shadow trees into the HTML, with the video element in them, puts
+ * boot.ts into its head, as text, since a file would come later, and leaves the
+ * scripts to it. The server names its hash in the pages' policy.
  */
-function bootScript(): Plugin {
+function pictureFirst(): Plugin {
   const boot = async () => {
-    const bundle = await rolldown({ input: at("site/boot/boot.ts") });
+    const worker = (await readdir(at("dist/assets"))).find((name) => /^player-worker-.*\.js$/.test(name));
+    if (!worker) throw new Error("dist/assets has no worker: build the player first");
+    const bundle = await rolldown({
+      input: at("site/boot/boot.ts"),
+      transform: { define: { WORKER_FILE: JSON.stringify(`/assets/${worker}`) } },
+    });
     const { output } = await bundle.generate({ format: "iife", minify: true });
     return output[0].code.trim();
   };
-  return {
-    name: "framewire-boot-script",
-    apply: "build",
-    transformIndexHtml: {
-      order: "pre",
-      async handler(html, { path }) {
-        if (path !== "/watch.html" && path !== "/embed.html") return html;
-        return html.replace(/<meta charset[^>]*>/, (charset) => `${charset}\n    <script>BOOT</script>`);
-      },
-    },
-    generateBundle: {
-      order: "post",
-      async handler(_options, bundle) {
-        const code = await boot();
-        for (const page of Object.values(bundle)) {
-          if (page.type === "asset" && page.fileName.endsWith(".html"))
-            page.source = String(page.source).replace("<script>BOOT</script>", () => `<script>${code}</script>`);
-        }
-      },
-    },
-  };
+  const media = `<template shadowrootmode="open">${mediaTemplate}</template>`;
+  const player = template.replace("</framewire-video>", () => `${media}</framewire-video>`);
+  const shadow = `<template shadowrootmode="open" shadowrootdelegatesfocus>${player}</template>`;
+  return changePages("framewire-picture-first", async (html, page) => {
+    if (!withPlayer.has(page)) return html;
+    const code = await boot();
+    return html
+      .replace(/<meta charset[^>]*>/, (charset) => `${charset}\n    <script>${code}</script>`)
+      .replace(/<script type="module" crossorigin src="([^"]*)"><\/script>/g, later)
+      .replace(/<link rel="modulepreload" crossorigin href="([^"]*)">/g, preload)
+      .replace(/(<framewire-player[^>]*>)(<\/framewire-player>)/, (_, open, close) => open + shadow + close);
+  });
 }
 
-/**
- * Removes the files of the build before, whose names hold a hash of their
- * content. The rest of dist stays: player.js, which another configuration
- * builds, and the placeholder that the Go package needs in a fresh clone.
- */
-function removeOldAssets(): Plugin {
-  return {
-    name: "framewire-remove-old-assets",
-    apply: "build",
-    buildStart: () => rm(at("dist/assets"), { recursive: true, force: true }),
-  };
-}
+const preload = '<link rel="preload" as="script" crossorigin fetchpriority="low" href="$1">';
+const later = preload.replace("<link", "<link data-later");
 
 /** Vite's own log, without a stack for each page that is left while it plays. */
 function quietLogger(): Logger {
@@ -139,7 +144,7 @@ export default defineConfig({
   appType: "mpa",
   customLogger: quietLogger(),
   publicDir: false,
-  plugins: [routes(), playerScript(), bootScript(), removeOldAssets()],
+  plugins: [routes(), playerScript(), pictureFirst()],
   resolve: { preserveSymlinks: true, conditions: ["source", "module", "browser", "development|production"] },
   build: {
     outDir: at("dist"),

@@ -1,32 +1,33 @@
 /**
- * The entry of player.js. In a page it registers the elements; in the worker
- * that it starts from itself it serves a player. What only the page needs is
- * not evaluated there.
+ * The entry of player.js: registers the elements, and knows where their worker is.
  *
  * @module
  */
+import { startedEarly } from "./element/early.ts";
 import { setDefaultServer } from "./element/video.ts";
 import { moduleWorker, setWorkerFactory, warmUp } from "./host/spawn.ts";
-import { inWorker, serve } from "./host/worker.ts";
 import { register } from "./ui/register.ts";
 import type { Millis } from "./units.ts";
+
+/** The name of the worker's file, which holds a hash; unset where pages are served from their sources. */
+declare const WORKER_FILE: string | undefined;
 
 /** Controls wait for the first picture, but no longer than this. */
 const controlsAfter: Millis = 3_000;
 
-function start(): void {
-  setDefaultServer(new URL("/", import.meta.url).href);
-  setWorkerFactory(() => moduleWorker(import.meta.url));
-  const controls = () => void import("./ui/controls.ts");
-  if (document.querySelector(":is(framewire-player, framewire-video)[autoplay]:not([no-worker])")) {
-    warmUp();
-    document.addEventListener("loadeddata", controls, { capture: true, once: true });
-    setTimeout(controls, controlsAfter);
-  } else {
-    controls();
-  }
-  register();
-}
+const worker = new URL(typeof WORKER_FILE === "string" ? WORKER_FILE : "worker.ts", import.meta.url);
+const controls = () => void import("./ui/controls.ts");
+const early = startedEarly();
 
-if (inWorker()) serve();
-else start();
+setDefaultServer(new URL("/", import.meta.url).href);
+setWorkerFactory(() => moduleWorker(worker));
+if (early?.screen?.shows) {
+  controls();
+} else if (early || document.querySelector(":is(framewire-player, framewire-video)[autoplay]:not([no-worker])")) {
+  if (!early) warmUp();
+  document.addEventListener("loadeddata", controls, { capture: true, once: true });
+  setTimeout(controls, controlsAfter);
+} else {
+  controls();
+}
+register();

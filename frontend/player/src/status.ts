@@ -8,6 +8,8 @@ export type FailureReason =
   | "no_media_source"
   /** The browser decodes none of the tracks. */
   | "unsupported_codec"
+  /** A part of the player's own code could not be loaded. */
+  | "not_loaded"
   /** src is not a URL that can be connected to. */
   | "invalid_source";
 

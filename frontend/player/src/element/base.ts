@@ -1,12 +1,15 @@
 /** HTMLElement, or a class in its place where there is no DOM, so that the module can be imported there. */
 export const BaseElement: typeof HTMLElement = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElement);
 
-const style = `
+const style = /* css */ `
 :host { display: inline-block; position: relative; line-height: 0; background: #000; }
 :host([hidden]) { display: none; }
 video, canvas { width: 100%; height: 100%; object-fit: var(--media-object-fit, contain); object-position: var(--media-object-position, 50% 50%); }
 canvas { position: absolute; inset: 0; pointer-events: none; }
 `;
+
+/** The shadow tree, also for pages that hold it from the beginning, as declarative shadow DOM. */
+export const mediaTemplate = /* html */ `<style>${style}</style><video part="video" playsinline></video>`;
 
 /** Events of the inner video element that are true of the player, too. */
 const forwarded = [
@@ -44,13 +47,9 @@ export class MediaElement extends BaseElement {
   constructor() {
     super();
     if (typeof document === "undefined") return;
-    const root = this.attachShadow({ mode: "open" });
-    const video = document.createElement("video");
-    video.part.add("video");
-    video.playsInline = true;
-    const css = document.createElement("style");
-    css.textContent = style;
-    root.append(css, video);
+    if (!this.shadowRoot) this.attachShadow({ mode: "open" }).innerHTML = mediaTemplate;
+    const video = this.shadowRoot?.querySelector("video");
+    if (!video) throw new Error("the shadow tree of framewire-video has no video element");
     this.#video = video;
     for (const type of forwarded) {
       video.addEventListener(type, (event) => this.dispatchEvent(new Event(type, { composed: event.composed })));

@@ -1,13 +1,13 @@
 import { mediaSourceClass } from "../client/decodable.ts";
 import { FramewireError } from "../client/errors.ts";
 import type { SessionState, Settings, StreamInfo } from "../client/types.ts";
-import { profileOf } from "../engine/profile.ts";
 import type { CommandCall, LiveRange, MediaInfo, OpenOptions, ToPage } from "../host/messages.ts";
 import { type HostLink, spawn } from "../host/spawn.ts";
 import type { FailureReason, PlayerStatus, Stats } from "../status.ts";
 import { nameOf } from "../wire/index.ts";
 import { CommandDesk } from "./commands.ts";
-import { Screen } from "./screen.ts";
+import { takeEarly } from "./early.ts";
+import { newScreen, type Screen, type ScreenEvents } from "./screen.ts";
 import { noFacts, sameStatus, statusOf } from "./status.ts";
 
 const haveFutureData = 3;
@@ -216,14 +216,16 @@ export class Controller {
     const receive = (message: ToPage) => {
       if (this.#host === host) this.#receive(message);
     };
-    const host: HostLink = spawn(receive, source.worker, options);
+    const early = source.worker ? takeEarly(this.#video, options) : undefined;
+    const host: HostLink = spawn(receive, source.worker, options, early);
     this.#host = host;
-    const graph = profileOf(navigator.userAgent).graphFloor !== undefined;
-    this.#screen = new Screen(this.#video, graph, {
+    const behind: ScreenEvents = {
       send: (message) => host.send(message),
       allowed: (how) => this.#allowed(how),
       paused: () => this.pause(),
-    });
+    };
+    this.#screen = early?.screen ?? newScreen(this.#video, behind);
+    this.#screen.handTo(behind);
     this.#screen.setSound(settings.volume, settings.muted);
     this.#dispatch("loadstart");
     this.update();
@@ -233,13 +235,10 @@ export class Controller {
     const facts = this.#facts;
     switch (message.type) {
       case "attach":
-        return this.#screen?.attach(message.generation, message.source);
       case "seek":
-        return this.#screen?.seek(message.time);
       case "rate":
-        return this.#screen?.setRate(message.rate);
       case "soundfrom":
-        return this.#screen?.soundFrom(message.time);
+        return void this.#screen?.obey(message);
       case "token":
         return void this.#giveToken();
       case "answer":

@@ -1,5 +1,6 @@
 import type { PlayheadSample } from "../engine/playhead.ts";
-import type { ToHost } from "../host/messages.ts";
+import { profileOf } from "../engine/profile.ts";
+import type { ToHost, ToPage } from "../host/messages.ts";
 import { type Millis, type Moment, now, type Seconds } from "../units.ts";
 import { Speaker } from "./speaker.ts";
 import { Still } from "./still.ts";
@@ -9,18 +10,24 @@ const sampleEvery: Millis = 100;
 /** A browser pauses and seeks by itself around these events; each is told at once. */
 const sampleOn = ["playing", "waiting", "seeking", "seeked", "pause", "loadeddata", "canplay", "stalled"] as const;
 
+const haveCurrentData = 2;
+
+/** The browser's answer to playing: allowed, or without sound only, or refused. */
+type Answer = "sound" | "muted" | "blocked";
+
+/** Whoever stands behind a screen. */
 export interface ScreenEvents {
   send(message: ToHost): void;
-  /** Playing was allowed, or allowed without sound only, or refused. */
-  allowed(how: "sound" | "muted" | "blocked"): void;
+  allowed(how: Answer): void;
   /** The browser paused by itself: headphones were pulled out, or a media key was pressed. */
   paused(): void;
 }
 
 /** Does to the video element what the host says, and tells the host how it plays. */
 export class Screen {
-  readonly #video: HTMLVideoElement;
-  readonly #events: ScreenEvents;
+  readonly video: HTMLVideoElement;
+  #events: ScreenEvents;
+  #allowed: Answer | undefined;
   readonly #still: Still;
   readonly #speaker: Speaker;
   readonly #abort = new AbortController();
@@ -37,7 +44,7 @@ export class Screen {
 
   /** @param graph whether a graph of Web Audio is worth its while for sound */
   constructor(video: HTMLVideoElement, graph: boolean, events: ScreenEvents) {
-    this.#video = video;
+    this.video = video;
     this.#events = events;
     this.#still = new Still(video);
     this.#speaker = new Speaker(video, graph);
@@ -53,20 +60,41 @@ export class Screen {
   close(): void {
     this.#abort.abort();
     clearInterval(this.#timer);
-    if (this.#frameRequest !== undefined) this.#video.cancelVideoFrameCallback?.(this.#frameRequest);
+    if (this.#frameRequest !== undefined) this.video.cancelVideoFrameCallback?.(this.#frameRequest);
     this.#still.hide();
     this.#wanted = false;
-    this.#video.removeAttribute("src");
-    this.#video.srcObject = null;
-    this.#video.load();
+    this.video.removeAttribute("src");
+    this.video.srcObject = null;
+    this.video.load();
+  }
+
+  /** Another one stands behind it from now on, who is told whether playing was allowed. */
+  handTo(events: ScreenEvents): void {
+    this.#events = events;
+    if (this.#allowed) events.allowed(this.#allowed);
+  }
+
+  /** Does what the host says; false where that is not for the screen. */
+  obey(message: ToPage): boolean {
+    if (message.type === "attach") this.#attach(message.generation, message.source);
+    else if (message.type === "seek") this.#seek(message.time);
+    else if (message.type === "rate") this.video.playbackRate = message.rate;
+    else if (message.type === "soundfrom") this.#keepSoundOff(message.time);
+    else return false;
+    return true;
+  }
+
+  /** Whether there is a picture. */
+  get shows(): boolean {
+    return this.video.readyState >= haveCurrentData;
   }
 
   get mutedByBrowser(): boolean {
     return this.#mutedByBrowser;
   }
 
-  attach(generation: number, source: MediaSourceHandle | MediaSource): void {
-    const video = this.#video;
+  #attach(generation: number, source: MediaSourceHandle | MediaSource): void {
+    const video = this.video;
     if (this.#generation > 0) this.#still.show();
     this.#generation = generation;
     this.#seeks = 0;
@@ -85,18 +113,14 @@ export class Screen {
     if (this.#wanted) void this.#play();
   }
 
-  seek(time: Seconds): void {
+  #seek(time: Seconds): void {
     this.#seeks++;
-    this.#video.currentTime = time;
+    this.video.currentTime = time;
     this.#sample();
   }
 
-  setRate(rate: number): void {
-    this.#video.playbackRate = rate;
-  }
-
   /** Keeps sound off until the playhead is at time: what lies before it is filling. */
-  soundFrom(time: Seconds): void {
+  #keepSoundOff(time: Seconds): void {
     this.#soundFrom = time;
     this.#applySound();
   }
@@ -117,8 +141,8 @@ export class Screen {
   want(playing: boolean): void {
     const changed = playing !== this.#wanted;
     this.#wanted = playing;
-    if (playing && (changed || this.#video.paused)) void this.#play();
-    else if (!playing && !this.#video.paused) this.#pause();
+    if (playing && (changed || this.video.paused)) void this.#play();
+    else if (!playing && !this.video.paused) this.#pause();
   }
 
   /** Tries once more after a refusal; to be called from a click. */
@@ -130,11 +154,11 @@ export class Screen {
   async #play(): Promise<void> {
     if (this.#generation === 0) return; // attach plays
     try {
-      await this.#video.play();
-      this.#events.allowed(this.#mutedByBrowser ? "muted" : "sound");
+      await this.video.play();
+      this.#answer(this.#mutedByBrowser ? "muted" : "sound");
     } catch (error) {
       if (!(error instanceof DOMException) || error.name !== "NotAllowedError" || !this.#wanted) return;
-      if (this.#video.muted) return this.#events.allowed("blocked");
+      if (this.video.muted) return this.#answer("blocked");
       this.#mutedByBrowser = true;
       this.#applySound();
       this.#events.send({ type: "muted", cause: error.message });
@@ -142,28 +166,33 @@ export class Screen {
     }
   }
 
+  #answer(how: Answer): void {
+    this.#allowed = how;
+    this.#events.allowed(how);
+  }
+
   #pause(): void {
     this.#pausing = true;
-    this.#video.pause();
+    this.video.pause();
   }
 
   #pausedItself(): void {
     const own = this.#pausing;
     this.#pausing = false;
     // Attaching pauses, too; and hidden pages are paused by the browser for a while.
-    if (own || !this.#wanted || document.hidden || this.#video.readyState < 2 || this.#video.ended) return;
+    if (own || !this.#wanted || document.hidden || !this.shows || this.video.ended) return;
     this.#events.paused();
   }
 
   #applySound(): void {
-    const waiting = this.#soundFrom !== undefined && this.#video.currentTime < this.#soundFrom;
+    const waiting = this.#soundFrom !== undefined && this.video.currentTime < this.#soundFrom;
     if (!waiting) this.#soundFrom = undefined;
-    this.#video.muted = this.#muted || this.#mutedByBrowser;
-    this.#video.volume = waiting ? 0 : this.#volume;
+    this.video.muted = this.#muted || this.#mutedByBrowser;
+    this.video.volume = waiting ? 0 : this.#volume;
   }
 
   #sample(): void {
-    const video = this.#video;
+    const video = this.video;
     if (this.#generation === 0) return;
     if (this.#soundFrom !== undefined) this.#applySound();
     if (this.#speaker.connect()) this.#events.send({ type: "graph", graph: true });
@@ -184,7 +213,7 @@ export class Screen {
   }
 
   #nextFrame(): void {
-    this.#frameRequest = this.#video.requestVideoFrameCallback?.((_, metadata) => {
+    this.#frameRequest = this.video.requestVideoFrameCallback?.((_, metadata) => {
       this.#frame(metadata);
       this.#nextFrame();
     });
@@ -198,9 +227,14 @@ export class Screen {
   }
 
   #failed(): void {
-    const { error } = this.#video;
+    const { error } = this.video;
     if (!error || this.#generation === 0) return;
     const message = `code ${error.code}${error.message ? `: ${error.message}` : ""}`;
     this.#events.send({ type: "mediaerror", generation: this.#generation, message });
   }
+}
+
+/** A screen whose sound comes out as is best in this browser. */
+export function newScreen(video: HTMLVideoElement, events: ScreenEvents): Screen {
+  return new Screen(video, profileOf(navigator.userAgent).graphFloor !== undefined, events);
 }

@@ -1,8 +1,7 @@
 import type { Millis } from "../units.ts";
-import { startedEarly, takeEarly } from "./early.ts";
-import { Host } from "./host.ts";
+import type { Host } from "./host.ts";
 import type { OpenOptions, ToHost, ToPage } from "./messages.ts";
-import { stubOf, workerOf } from "./stub.ts";
+import { type StartedWorker, stubOf, workerOf } from "./stub.ts";
 
 /** A worker that has not said a word for this long will not: a policy of the page forbids it. */
 const patience: Millis = 3_000;
@@ -39,11 +38,20 @@ function workersPlay(): boolean {
   return source?.canConstructInDedicatedWorker === true && factory !== undefined;
 }
 
-/** Starts a host: in a worker where that can be, else in the page. */
-export function spawn(receive: (message: ToPage) => void, preferWorker: boolean, options: OpenOptions): HostLink {
+/**
+ * Starts a host: in a worker where that can be, else in the page.
+ *
+ * @param begun a worker that was told the same before
+ */
+export function spawn(
+  receive: (message: ToPage) => void,
+  preferWorker: boolean,
+  options: OpenOptions,
+  begun?: StartedWorker,
+): HostLink {
   if (preferWorker && workersPlay()) {
     try {
-      return new RemoteHost(receive, options);
+      return new RemoteHost(receive, options, begun ?? startWorker(options));
     } catch {
       // The page's policy forbids workers.
     }
@@ -51,27 +59,42 @@ export function spawn(receive: (message: ToPage) => void, preferWorker: boolean,
   return new LocalHost(receive, options);
 }
 
-/** A host in this thread. */
+/** A host in this thread. Its code is loaded when it is needed, which few browsers do. */
 class LocalHost implements HostLink {
-  readonly #host: Host;
+  readonly #receive: (message: ToPage) => void;
+  #host: Host | undefined;
+  /** What was sent before there was a host. */
+  #early: ToHost[] = [];
   #closed = false;
 
   constructor(receive: (message: ToPage) => void, options: OpenOptions) {
-    // As with a worker, nothing is told from within a call.
-    this.#host = new Host(options, (answer) =>
-      queueMicrotask(() => {
-        if (!this.#closed) receive(answer);
-      }),
+    this.#receive = receive;
+    void import("./host.ts").then(
+      (module) => this.#start(module, options),
+      (error: Error) => this.#tell({ type: "failed", reason: "not_loaded", message: error.message }),
     );
   }
 
   send(message: ToHost): void {
-    if (message.type !== "open") this.#host.receive(message);
+    if (!this.#host) this.#early.push(message);
+    else if (message.type !== "open") this.#host.receive(message);
   }
 
   close(): void {
     this.#closed = true;
-    this.#host.close();
+    this.#host?.close();
+  }
+
+  #start({ Host }: typeof import("./host.ts"), options: OpenOptions): void {
+    if (this.#closed) return;
+    // As with a worker, nothing is told from within a call.
+    this.#host = new Host(options, (answer) => queueMicrotask(() => this.#tell(answer)));
+    for (const message of this.#early) this.send(message);
+    this.#early = [];
+  }
+
+  #tell(message: ToPage): void {
+    if (!this.#closed) this.#receive(message);
   }
 }
 
@@ -86,18 +109,15 @@ class RemoteHost implements HostLink {
   #unproven: ToHost[] = [];
   #local: LocalHost | undefined;
 
-  constructor(receive: (message: ToPage) => void, options: OpenOptions) {
-    const { worker, said, open } = startWorker(options);
+  constructor(receive: (message: ToPage) => void, options: OpenOptions, { worker, said }: StartedWorker) {
     this.#receive = receive;
     this.#options = options;
     this.#worker = worker;
     worker.onerror = () => this.#fallBack();
     this.#timer = setTimeout(() => this.#fallBack(), patience);
-    if (!open) worker.postMessage({ type: "open", options } satisfies ToHost);
-    // What it said before is heard before what it says from now on.
-    worker.onmessage = ({ data }) => said.push(data);
+    worker.onmessage = ({ data }) => this.#hear(data);
+    // Nothing is told from within a call. No message can come before this.
     queueMicrotask(() => {
-      worker.onmessage = this.#closed ? null : ({ data }) => this.#hear(data);
       for (const message of said) this.#hear(message);
     });
   }
@@ -142,18 +162,11 @@ class RemoteHost implements HostLink {
   }
 }
 
-/** A worker, what it has said, and whether it was told to open. */
-interface Started {
-  readonly worker: Worker;
-  readonly said: (ToPage | "ready")[];
-  readonly open: boolean;
-}
-
 let warm: Worker | undefined;
 
-/** Starts a worker for the player that is about to be made, unless the page has done so. */
+/** Starts a worker for the player that is about to be made. */
 export function warmUp(): void {
-  if (warm || !factory || !workersPlay() || startedEarly()) return;
+  if (warm || !factory || !workersPlay()) return;
   try {
     warm = factory();
   } catch {
@@ -161,14 +174,10 @@ export function warmUp(): void {
   }
 }
 
-function startWorker(options: OpenOptions): Started {
-  const early = takeEarly();
-  if (early && JSON.stringify(early.options) === JSON.stringify(options)) {
-    return { worker: early.worker, said: early.messages.map(({ data }) => data), open: true };
-  }
-  early?.worker.terminate(); // it plays something else
+function startWorker(options: OpenOptions): StartedWorker {
   const worker = warm ?? factory?.();
   warm = undefined;
   if (!worker) throw new Error("no worker factory is set");
-  return { worker, said: [], open: false };
+  worker.postMessage({ type: "open", options } satisfies ToHost);
+  return { worker, said: [] };
 }

@@ -1,4 +1,5 @@
 import type { Millis } from "../units.ts";
+import type { ToPage } from "./messages.ts";
 
 /** Long enough for the fetch of a worker, which begins with its constructor. */
 const fetched: Millis = 3_000;
@@ -17,6 +18,12 @@ export function stubOf(module: string): string {
   return `self.${earlyMessages} = [];
 onmessage = (event) => self.${earlyMessages}.push(event);
 import(${JSON.stringify(module)}).catch((error) => setTimeout(() => { throw error; }));`;
+}
+
+/** A worker that was told to open, and what it has said since. */
+export interface StartedWorker {
+  readonly worker: Worker;
+  said: (ToPage | "ready")[];
 }
 
 /** Starts a worker that runs a text. */

@@ -10,13 +10,6 @@ interface WorkerScope {
   postMessage(message: ToPage | "ready", transfer: Transferable[]): void;
 }
 
-/** True in a dedicated worker. */
-export function inWorker(): boolean {
-  return (
-    typeof window === "undefined" && typeof (globalThis as { importScripts?: unknown }).importScripts === "function"
-  );
-}
-
 /** Serves one player from inside a worker. */
 export function serve(): void {
   const scope = globalThis as unknown as WorkerScope;

@@ -29,6 +29,7 @@ const failures: Record<FailureReason, readonly [title: string, text: string]> = 
   kicked: ["Session ended", ""],
   no_media_source: ["This browser cannot play it", "It has no Media Source Extensions. A current browser has."],
   unsupported_codec: ["This browser cannot play it", ""],
+  not_loaded: ["A part of the player is missing", "It could not be loaded. Load the page anew to try again."],
   invalid_source: ["Wrong address", ""],
 };
 

@@ -32,8 +32,9 @@ export class FramewirePlayerElement extends BaseElement {
   constructor() {
     super();
     if (typeof document === "undefined") return;
-    const root = this.attachShadow({ mode: "open", delegatesFocus: true });
-    root.innerHTML = template;
+    // A page may hold the shadow tree from the beginning, with a picture in it already.
+    const root = this.shadowRoot ?? this.attachShadow({ mode: "open", delegatesFocus: true });
+    if (!root.firstChild) root.innerHTML = template;
     customElements.upgrade(root);
     this.#parts = findParts(root);
     for (const type of forwardedEvents) {
