@@ -68,6 +68,28 @@ describe("every page", () => {
     });
   }
 
+  for (const path of ["/watch/demo", "/embed/demo?muted=0"]) {
+    it(`${path} plays before its scripts have come, which then take over what plays`, async (stage) => {
+      const page = await stage.open("about:blank");
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      await page.route("**/player.js", (route) => held.then(() => route.continue()));
+      await page.goto(`http://${address}${path}`, { waitUntil: "commit" });
+      const video = page.locator("framewire-player video");
+      await until("pictures to move", () => video.evaluate((video: HTMLVideoElement) => video.currentTime > 0.5));
+      expect(await page.evaluate(() => customElements.get("framewire-player"))).toBeUndefined();
+      await video.evaluate((video) => {
+        video.classList.add("the-same");
+        for (const type of ["emptied", "pause"]) video.addEventListener(type, () => video.classList.add(type));
+      });
+      release();
+      await new Player(page).plays();
+      expect(await video.getAttribute("class")).toBe("the-same");
+    });
+  }
+
   it("fits a phone: nothing is wider than the screen, and the player's buttons are within it", async (stage) => {
     const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
     for (const path of ["/", "/watch/demo", "/embed/demo"]) {
