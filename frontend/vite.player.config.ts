@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { defineConfig, type Plugin } from "vite";
+import { withoutIndentation } from "./scripts/indentation.mjs";
 
 const assets = join(import.meta.dirname, "dist/assets");
 const resolve = { conditions: ["source", "module", "browser"], preserveSymlinks: true };
@@ -43,7 +44,7 @@ function workerFile(): Plugin {
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: false,
-  plugins: [workerFile()],
+  plugins: [workerFile(), withoutIndentation()],
   resolve,
   build: {
     outDir: "dist",

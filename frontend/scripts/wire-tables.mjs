@@ -1,8 +1,8 @@
 // Writes player/src/wire/tables.ts: the schema's messages as one line of text
 // each, for the player's own small reader and writer. They take the place of
 // the general protobuf runtime, which alone would be two thirds of the player.
-// What only publishers need is in publish-tables.ts, so that the player goes
-// without.
+// Names of enum values are in enums.ts, since a player's page, unlike its worker,
+// needs nothing else, and what only publishers need is in publish-tables.ts.
 //
 // usage: node scripts/wire-tables.mjs [--check]
 import { readFileSync, writeFileSync } from "node:fs";
@@ -11,6 +11,7 @@ import { rolldown } from "rolldown";
 
 const frontend = new URL("..", import.meta.url);
 const target = fileURLToPath(new URL("player/src/wire/tables.ts", frontend));
+const enumsTarget = fileURLToPath(new URL("player/src/wire/enums.ts", frontend));
 const publishTarget = fileURLToPath(new URL("player/src/wire/publish-tables.ts", frontend));
 /** The file of the schema that only publishers need. */
 const publishFile = "framewire/v1/publish";
@@ -122,6 +123,11 @@ const texts = new Map([
 export const tables = {
 ${lines(tables(files))}
 } as const;
+`,
+  ],
+  [
+    enumsTarget,
+    `// Made by scripts/wire-tables.mjs from the schema. Do not edit.
 
 /** Names of enum values, by number. */
 export const enums = {

@@ -37,11 +37,14 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-const load = async () => (await import("../src/element/speaker.ts")).Speaker;
+const load = async () => {
+  const { Speaker } = await import("../src/element/speaker.ts");
+  return (video: HTMLVideoElement, wanted = true) => Object.assign(new Speaker(video), { wanted });
+};
 
 describe("Speaker", () => {
   it("connects once the context runs, and says so once", async () => {
-    const speaker = new (await load())(playing(), true);
+    const speaker = (await load())(playing());
     expect(speaker.connect()).toBe(false);
     only().state = "running";
     expect(speaker.connect()).toBe(false); // how late its output is, is not known yet
@@ -56,13 +59,13 @@ describe("Speaker", () => {
     ["paused", { paused: true }],
     ["still loading", { readyState: 2 }],
   ])("makes no context for an element that is %s", async (_, state) => {
-    const speaker = new (await load())({ ...playing(), ...state } as HTMLVideoElement, true);
+    const speaker = (await load())({ ...playing(), ...state } as HTMLVideoElement);
     expect(speaker.connect()).toBe(false);
     expect(contexts).toHaveLength(0);
   });
 
   it("leaves slow outputs to the element, which makes up for them", async () => {
-    const speaker = new (await load())(playing(), true);
+    const speaker = (await load())(playing());
     speaker.connect();
     Object.assign(only(), { state: "running", outputLatency: 0.2 });
     expect(speaker.connect()).toBe(false);
@@ -70,23 +73,23 @@ describe("Speaker", () => {
   });
 
   it("shares one context, and knows an element that is connected already", async () => {
-    const Speaker = await load();
+    const speakerOf = await load();
     const [one, two] = [playing(), playing()];
-    const first = new Speaker(one, true);
+    const first = speakerOf(one);
     first.connect();
     Object.assign(only(), { state: "running", outputLatency: 0.03 });
     expect(first.connect()).toBe(true);
-    expect(new Speaker(two, true).connect()).toBe(true);
-    expect(new Speaker(one, true).connect()).toBe(true);
+    expect(speakerOf(two).connect()).toBe(true);
+    expect(speakerOf(one).connect()).toBe(true);
     expect(contexts).toHaveLength(1);
     expect(only().sources).toEqual([one, two]);
   });
 
   it("resumes a context that was interrupted, and does nothing where it gains nothing", async () => {
-    const Speaker = await load();
-    new Speaker(playing(), true).connect();
+    const speakerOf = await load();
+    speakerOf(playing()).connect();
     only().interrupt();
     expect(only().resumed).toBe(1);
-    expect(new Speaker(playing(), false).connect()).toBe(false);
+    expect(speakerOf(playing(), false).connect()).toBe(false);
   });
 });

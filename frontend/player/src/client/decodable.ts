@@ -1,3 +1,5 @@
+import { mediaSourceClass } from "./media-source.ts";
+
 /**
  * One MIME type for each codec family that MSE may decode. The server compares
  * families only, so a common profile stands for each.
@@ -16,16 +18,6 @@ const probes = [
   'audio/mp4; codecs="ac-3"',
   'audio/mp4; codecs="ec-3"',
 ] as const;
-
-interface Decoder {
-  isTypeSupported(type: string): boolean;
-}
-
-/** What MSE is called here: Managed where only that exists, undefined where neither does. */
-export function mediaSourceClass(): (typeof MediaSource & Decoder) | undefined {
-  const scope = globalThis as { MediaSource?: typeof MediaSource; ManagedMediaSource?: typeof MediaSource };
-  return scope.MediaSource ?? scope.ManagedMediaSource;
-}
 
 /** Lists what MSE can decode here; empty without MSE, which asks for everything. */
 export function decodableTypes(): string[] {

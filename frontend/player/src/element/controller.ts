@@ -1,5 +1,5 @@
-import { mediaSourceClass } from "../client/decodable.ts";
 import { FramewireError } from "../client/errors.ts";
+import { mediaSourceClass } from "../client/media-source.ts";
 import type { SessionState, Settings, StreamInfo } from "../client/types.ts";
 import type { CommandCall, LiveRange, MediaInfo, OpenOptions, ToPage } from "../host/messages.ts";
 import { type HostLink, spawn } from "../host/spawn.ts";
@@ -7,7 +7,7 @@ import type { FailureReason, PlayerStatus, Stats } from "../status.ts";
 import { nameOf } from "../wire/index.ts";
 import { CommandDesk } from "./commands.ts";
 import { takeEarly } from "./early.ts";
-import { newScreen, type Screen, type ScreenEvents } from "./screen.ts";
+import { Screen, type ScreenEvents } from "./screen.ts";
 import { noFacts, sameStatus, statusOf } from "./status.ts";
 
 const haveFutureData = 3;
@@ -224,7 +224,7 @@ export class Controller {
       allowed: (how) => this.#allowed(how),
       paused: () => this.pause(),
     };
-    this.#screen = early?.screen ?? newScreen(this.#video, behind);
+    this.#screen = early?.screen ?? new Screen(this.#video, behind);
     this.#screen.handTo(behind);
     this.#screen.setSound(settings.volume, settings.muted);
     this.#dispatch("loadstart");

@@ -1,7 +1,7 @@
 import { subprotocol } from "../client/subprotocol.ts";
 import type { OpenOptions, ToHost, ToPage } from "../host/messages.ts";
 import { earlySocket, type StartedWorker, stubOf, workerOf } from "../host/stub.ts";
-import { newScreen, type Screen } from "./screen.ts";
+import { Screen } from "./screen.ts";
 
 /**
  * A player's worker, and its screen, that a page started before the player's own
@@ -43,7 +43,7 @@ export function startEarly(url: string, options: OpenOptions, find: () => HTMLVi
 
 function screenOf(video: HTMLVideoElement | undefined, worker: Worker, { settings }: OpenOptions): Screen | undefined {
   if (!video) return undefined;
-  const screen = newScreen(video, {
+  const screen = new Screen(video, {
     send: (message) => worker.postMessage(message),
     allowed: () => {}, // whoever takes it over asks again
     paused: () => {},

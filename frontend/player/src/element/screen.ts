@@ -1,5 +1,4 @@
 import type { PlayheadSample } from "../engine/playhead.ts";
-import { profileOf } from "../engine/profile.ts";
 import type { ToHost, ToPage } from "../host/messages.ts";
 import { type Millis, type Moment, now, type Seconds } from "../units.ts";
 import { Speaker } from "./speaker.ts";
@@ -42,12 +41,11 @@ export class Screen {
   #frameRequest: number | undefined;
   #pausing = false;
 
-  /** @param graph whether a graph of Web Audio is worth its while for sound */
-  constructor(video: HTMLVideoElement, graph: boolean, events: ScreenEvents) {
+  constructor(video: HTMLVideoElement, events: ScreenEvents) {
     this.video = video;
     this.#events = events;
     this.#still = new Still(video);
-    this.#speaker = new Speaker(video, graph);
+    this.#speaker = new Speaker(video);
     video.disableRemotePlayback = true; // ManagedMediaSource asks for it
     const { signal } = this.#abort;
     for (const type of sampleOn) video.addEventListener(type, () => this.#sample(), { signal });
@@ -76,7 +74,7 @@ export class Screen {
 
   /** Does what the host says; false where that is not for the screen. */
   obey(message: ToPage): boolean {
-    if (message.type === "attach") this.#attach(message.generation, message.source);
+    if (message.type === "attach") this.#attach(message);
     else if (message.type === "seek") this.#seek(message.time);
     else if (message.type === "rate") this.video.playbackRate = message.rate;
     else if (message.type === "soundfrom") this.#keepSoundOff(message.time);
@@ -93,8 +91,9 @@ export class Screen {
     return this.#mutedByBrowser;
   }
 
-  #attach(generation: number, source: MediaSourceHandle | MediaSource): void {
+  #attach({ generation, source, graph }: ToPage & { readonly type: "attach" }): void {
     const video = this.video;
+    this.#speaker.wanted = graph;
     if (this.#generation > 0) this.#still.show();
     this.#generation = generation;
     this.#seeks = 0;
@@ -232,9 +231,4 @@ export class Screen {
     const message = `code ${error.code}${error.message ? `: ${error.message}` : ""}`;
     this.#events.send({ type: "mediaerror", generation: this.#generation, message });
   }
-}
-
-/** A screen whose sound comes out as is best in this browser. */
-export function newScreen(video: HTMLVideoElement, events: ScreenEvents): Screen {
-  return new Screen(video, profileOf(navigator.userAgent).graphFloor !== undefined, events);
 }

@@ -20,12 +20,12 @@ const connected = new WeakSet<HTMLVideoElement>();
  */
 export class Speaker {
   readonly #video: HTMLVideoElement;
-  readonly #wanted: boolean;
   #told = false;
+  /** Whether the graph is worth its while. */
+  wanted = false;
 
-  constructor(video: HTMLVideoElement, wanted: boolean) {
+  constructor(video: HTMLVideoElement) {
     this.#video = video;
-    this.#wanted = wanted && typeof AudioContext !== "undefined";
   }
 
   /**
@@ -33,7 +33,7 @@ export class Speaker {
    * sound and the context runs. To be called now and then; returns true once.
    */
   connect(): boolean {
-    if (this.#told || !this.#wanted) return false;
+    if (this.#told || !this.wanted || typeof AudioContext === "undefined") return false;
     if (!connected.has(this.#video) && !this.#connect()) return false;
     this.#told = true;
     return true;

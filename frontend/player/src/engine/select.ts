@@ -1,4 +1,4 @@
-import { mediaSourceClass } from "../client/decodable.ts";
+import { mediaSourceClass } from "../client/media-source.ts";
 import type { Track } from "../client/types.ts";
 import type { UndecodableTrack } from "../status.ts";
 import { nameOf } from "../wire/index.ts";

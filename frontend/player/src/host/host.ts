@@ -24,6 +24,7 @@ const restAfter: Millis = 2_000;
  */
 export class Host {
   readonly #post: PostToPage;
+  readonly #profile = profileOf(navigator.userAgent);
   readonly #client: FramewireClient;
   readonly #engine: Engine;
   readonly #figures: Figures;
@@ -50,7 +51,7 @@ export class Host {
       ...(socket && { WebSocket: beginningWith(socket) }),
     });
     this.#client = client;
-    this.#engine = new Engine(profileOf(navigator.userAgent), () => client.clock.offset, this.#engineEvents());
+    this.#engine = new Engine(this.#profile, () => client.clock.offset, this.#engineEvents());
     this.#figures = new Figures(client, this.#engine);
     this.#listen();
     this.#wish(settings.muted || settings.volume === 0);
@@ -109,7 +110,8 @@ export class Host {
         // In a worker the element is given a handle; the page takes the source itself.
         const handle =
           typeof window === "undefined" ? (source as MediaSource & { handle: MediaSourceHandle }).handle : source;
-        post({ type: "attach", generation, source: handle }, handle === source ? [] : [handle as Transferable]);
+        const graph = this.#profile.graphFloor !== undefined;
+        post({ type: "attach", generation, source: handle, graph }, handle === source ? [] : [handle as Transferable]);
       },
       seek: (time) => post({ type: "seek", time }),
       rate: (rate) => post({ type: "rate", rate }),

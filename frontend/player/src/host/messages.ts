@@ -66,7 +66,13 @@ export interface LiveRange {
 
 /** From the host to the page. */
 export type ToPage =
-  | { readonly type: "attach"; readonly generation: number; readonly source: MediaSourceHandle | MediaSource }
+  | {
+      readonly type: "attach";
+      readonly generation: number;
+      readonly source: MediaSourceHandle | MediaSource;
+      /** Whether a graph of Web Audio is worth its while for sound in this browser. */
+      readonly graph: boolean;
+    }
   | { readonly type: "seek"; readonly time: Seconds }
   | { readonly type: "rate"; readonly rate: number }
   | { readonly type: "soundfrom"; readonly time: Seconds }

@@ -1,4 +1,4 @@
-import { enums } from "./tables.ts";
+import { enums } from "./enums.ts";
 
 export type { Init, Plain } from "./plain.ts";
 export { readServerMessage, WireError } from "./read.ts";
