@@ -26,7 +26,8 @@ export interface Profile {
 /**
  * Chromium starts video with one decoded frame, and sound only with 200 ms
  * decoded (media/renderers: the audio renderer's starting capacity), for which
- * it waits. Setting up the decoders takes more than 100 ms besides. Started
+ * it waits. Until then more than 100 ms pass besides, half of which is given away:
+ * the rest is there for what comes late before jitter can be known. Started
  * there, sound can be brought nearer by playing faster: to where its output,
  * which takes some 60 ms ahead, does not run dry. A graph of Web Audio takes
  * 10 ms ahead.
@@ -38,7 +39,7 @@ const chromium: Profile = {
   graphFloor: 0.06,
   videoStart: 0.05,
   soundStart: 0.22,
-  soundLead: 0.1,
+  soundLead: 0.06,
   videoChase: 0.1,
   soundChase: 0.05,
   startChase: 0.1,
