@@ -278,7 +278,13 @@ func TestPublicationsEndWithTheirTokenOverEveryProtocol(t *testing.T) {
 }
 
 func TestGuessesOfKeysCountOverAllProtocols(t *testing.T) {
-	s := start(t, "publish: {rtmp: '127.0.0.1:0', webrtc: '127.0.0.1:0', rules: [{streams: '**', key: k}]}\n")
+	s := start(t, "proxy_protocol: [127.0.0.1]\npublish: {rtmp: '127.0.0.1:0', webrtc: '127.0.0.1:0', rules: [{streams: '**', key: k}]}\n")
+	from := func(address string) *http.Transport {
+		transport := &http.Transport{DialContext: func(ctx context.Context, _, target string) (net.Conn, error) { return relayed(ctx, target, address) }}
+		t.Cleanup(transport.CloseIdleConnections)
+		return transport
+	}
+	s.http = &http.Client{Transport: from("198.51.100.7")}
 	// guess until the address is held up; some seconds later it may try one more.
 	guess := func() {
 		t.Helper()
@@ -289,7 +295,7 @@ func TestGuessesOfKeysCountOverAllProtocols(t *testing.T) {
 		}
 		t.Fatal("30 guesses in a row are not held up")
 	}
-	v := s.must(client.Options{}, "")
+	v := s.must(client.Options{HTTPClient: s.http}, "")
 	guess()
 	_, err := v.Publish(s.ctx, &framewirev1.PublishStart{Stream: "ws", Key: "k"})
 	if publishEnd(err) != framewirev1.PublishEndReason_PUBLISH_END_REASON_TOO_MANY_ATTEMPTS {
@@ -300,13 +306,21 @@ func TestGuessesOfKeysCountOverAllProtocols(t *testing.T) {
 		t.Errorf("over WHIP: %d", status)
 	}
 	guess()
-	conn, err := net.Dial("tcp", s.rtmp())
+	conn, err := relayed(s.ctx, s.rtmp(), "198.51.100.7")
 	if err != nil {
 		t.Fatal(err)
 	}
 	askRTMP(t, conn, "rtmp?key=k")
 	if text := said(t, conn); !strings.Contains(text, "too many wrong ones") {
 		t.Errorf("over RTMP: %q", text)
+	}
+	// Who is behind the proxy without a name has guessed nothing, and is not held up by
+	// what others do: there may be many.
+	s.http = &http.Client{Transport: from("")}
+	for range 15 {
+		if status, _ := s.post("/publish/push", "video/mp2t", "guess", "", strings.NewReader("")); status != http.StatusForbidden {
+			t.Errorf("a guess from the proxy itself: %d", status)
+		}
 	}
 	if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `framewire_refusals_total{reason="too_many_attempts",what="publish"}`) {
 		t.Error("the refusals are not counted")

@@ -153,7 +153,7 @@ func (c *Config) Static(other *Config) []string {
 	differs("metrics", c.Metrics != other.Metrics)
 	differs("log", c.Log != other.Log)
 	a, b := c.Limits.static(), other.Limits.static()
-	differs("limits (but for viewers and the rate of handshakes)", a != b)
+	differs("limits (but for those of viewers, addresses and subjects)", a != b)
 	p, q := &c.Publish, &other.Publish
 	differs("publish.rtmp", p.RTMP != q.RTMP)
 	differs("publish.rtmps", p.RTMPS != q.RTMPS)
