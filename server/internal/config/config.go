@@ -31,7 +31,8 @@ type Config struct {
 	// Streams by name.
 	Streams map[string]Stream `yaml:"streams"`
 
-	// Window is how far back media of a stream is kept.
+	// Window is how far back viewers of a stream can go. Media is kept to the
+	// keyframe before that.
 	Window Duration `yaml:"window"`
 
 	// MaxStreamBytes bounds the memory of one stream's media, whatever the window.

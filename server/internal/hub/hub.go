@@ -1,7 +1,7 @@
 // Package hub holds the streams of a server and hands their packets to any
 // number of viewers.
 //
-//	ingest --Publish--> [ ring: 30 s of packets, keyframe index ] <--Read-- Cursor (viewer)
+//	ingest --Publish--> [ ring: 30 s of groups, keyframe index ] <--Read-- Cursor (viewer)
 //
 // Each stream has one writer. A viewer is a Cursor: a sequence number into the
 // ring, with no queue of its own. Publish never waits for a viewer; a viewer
@@ -35,10 +35,14 @@ var (
 
 // Options bounds what each stream keeps.
 type Options struct {
-	// Window is how far back media is kept. Default 30 s.
+	// Window is how far back viewers can go. Groups of pictures are kept whole:
+	// what is held begins at the keyframe before that, and at the newest keyframe
+	// however old (up to two minutes, where the source cannot be asked for
+	// another). Default 30 s.
 	Window time.Duration
-	// MaxBytes bounds the memory of one stream's media, whatever the window.
-	// Default 256 MiB.
+	// MaxBytes bounds the memory of one stream's media, whatever the window: the
+	// oldest packets go first. A group of pictures that does not fit loses its
+	// keyframe, and who comes then waits for the next one. Default 256 MiB.
 	MaxBytes int64
 }
 

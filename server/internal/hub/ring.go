@@ -9,8 +9,15 @@ import (
 
 // ring holds the newest packets of a stream in order of sequence, and where
 // among them a viewer can start. It is not safe for concurrent use.
+//
+// Packets go in groups, each from a place to start to the next. A group stays
+// until all of it is older than window, so that a viewer can always go back as far
+// as that. The newest one stays longer, up to hold, while it is the only place
+// where a viewer can start. maxBytes is stronger: above it the oldest packets go,
+// whatever group they are of.
 type ring struct {
 	window   time.Duration
+	hold     time.Duration
 	maxBytes int64
 
 	first   uint64 // sequence of the oldest packet held, or of the next when empty
@@ -37,12 +44,23 @@ func (r *ring) push(p *media.Packet, isKey bool) {
 	if isKey {
 		r.keys.push(key{p.Sequence, p.Time})
 	}
-	for r.packets.len() > 1 {
-		oldest := r.packets.at(0)
-		if r.bytes <= r.maxBytes && p.Time-oldest.Time <= r.window {
-			break
-		}
+	for r.packets.len() > 1 && (r.bytes > r.maxBytes || r.spent(p.Time)) {
 		r.evict()
+	}
+}
+
+// spent reports whether the oldest packet has had its time when it is now.
+func (r *ring) spent(now time.Duration) bool {
+	age := now - r.packets.at(0).Time
+	switch {
+	case age <= r.window:
+		return false
+	case r.keys.len() == 0 || r.keys.at(0).sequence > r.first: // what is left of a group
+		return true
+	case r.keys.len() == 1: // the newest group
+		return age > r.hold
+	default:
+		return now-r.keys.at(1).time >= r.window
 	}
 }
 

@@ -18,6 +18,12 @@ const bitrateSpan = 4 * time.Second
 // turning the stream into keyframes only.
 const keyframeRequestInterval = 500 * time.Millisecond
 
+// maxGroup is how long the newest keyframe is kept when no other follows: twice
+// what the longest groups of encoders last. Pictures have ceased then, or the
+// encoder sends no more keyframes, and all that came since is too much to begin
+// with.
+const maxGroup = 2 * time.Minute
+
 // State says whether a stream can be seen.
 type State uint8
 
@@ -74,7 +80,7 @@ func newStream(name string, opts Options, onChange func()) *Stream {
 		instance: rand.Text()[:12],
 		opts:     opts,
 		onChange: onChange,
-		ring:     ring{window: opts.Window, maxBytes: opts.MaxBytes},
+		ring:     ring{window: opts.Window, hold: max(opts.Window, maxGroup), maxBytes: opts.MaxBytes},
 		ends:     make(map[uint32]time.Duration),
 		changed:  make(chan struct{}),
 	}
@@ -89,7 +95,8 @@ func (s *Stream) Name() string { return s.name }
 // of the server.
 func (s *Stream) Instance() string { return s.instance }
 
-// Window is how far back media is kept, at most.
+// Window is how far back viewers can go. Media is kept somewhat longer: to the
+// keyframe before that.
 func (s *Stream) Window() time.Duration { return s.opts.Window }
 
 // Status returns the present status.
@@ -115,11 +122,16 @@ func (s *Stream) SetStatus(state State, message string) {
 }
 
 // SetKeyframeRequester sets what RequestKeyframe calls; nil for nothing. ask
-// must not block.
+// must not block. Where there is one, keyframes older than the window are let go
+// of: a new one comes sooner than all that followed an old one.
 func (s *Stream) SetKeyframeRequester(ask func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keyframes = ask
+	s.ring.hold = s.opts.Window
+	if ask == nil {
+		s.ring.hold = max(s.opts.Window, maxGroup)
+	}
 }
 
 // RequestKeyframe asks the source for a keyframe, or returns ErrUnsupported.
