@@ -357,11 +357,10 @@ describe("a page of another origin", () => {
   });
 
   it("is refused by the server where it does not, and the player says so", async (stage) => {
-    stage.allow(brokenConnection);
     const player = new Player(await stage.open(site.element(address, "demo", "autoplay muted", "127.0.0.1")));
-    expect(await player.reaches("reconnecting")).toMatchObject({ reason: "unreachable" });
+    expect(await player.reaches("failed")).toMatchObject({ reason: "origin_refused" });
     await until("words on the page", () =>
-      player.do((element) => /cannot be reached/.test(element.shadowRoot?.textContent ?? "")),
+      player.do((element) => /may not play here/.test(element.shadowRoot?.textContent ?? "")),
     );
   });
 

@@ -3,7 +3,7 @@ import type { Millis, Moment, Seconds } from "./units.ts";
 
 /** Why the player cannot go on by itself. */
 export type FailureReason =
-  | Extract<DisconnectReason, "unsupported_version" | "unauthorized" | "token_expired" | "kicked">
+  | Extract<DisconnectReason, "unsupported_version" | "unauthorized" | "token_expired" | "kicked" | "origin_refused">
   /** There is no Media Source Extensions here. */
   | "no_media_source"
   /** The browser decodes none of the tracks. */

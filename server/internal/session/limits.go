@@ -56,7 +56,7 @@ func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
 		g := s.closing.goodbye(0, 1)
 		return &g
 	case v.peer.Refusal != nil:
-		return &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: v.peer.Refusal.Wait, Message: "Your address connects too often. Please come back a little later."}
+		return v.peer.Refusal
 	case limits.Sessions > 0 && len(s.viewers) >= limits.Sessions:
 		return overloaded(ErrServerFull, "The server has as many viewers as it may. Please come back later.")
 	case limits.SessionsPerAddress > 0 && s.crowd.addresses[addressOf(v)] >= limits.SessionsPerAddress:

@@ -77,9 +77,9 @@ type Peer struct {
 	// Play is a stream to start after the handshake, when Hello does not resume
 	// another; or empty.
 	Play string
-	// Refusal has the session begin with its end: its address connects too often.
-	// Whoever refuses counts that. Nil: it may begin.
-	Refusal *gate.Refusal
+	// Refusal has the session begin with its end. Whoever refuses counts that. Nil:
+	// it may begin.
+	Refusal *wire.Goodbye
 }
 
 // Serve runs one session to its end, with conn closed and no goroutine left, and

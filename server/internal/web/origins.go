@@ -1,6 +1,11 @@
 package web
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/framewire/framewire/server/internal/wire"
+)
 
 // share lets scripts of pages read the answer whose origins are listed; tags such
 // as <img> and <video> may show it everywhere.
@@ -14,17 +19,20 @@ func (s *Server) share(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admitPage answers a request of a page that may not open a session, and reports
-// whether it may.
-func (s *Server) admitPage(w http.ResponseWriter, r *http.Request, stream string) bool {
+// refusePage returns how the session of a page that may not open one begins with
+// its end; nil where it may. An answer of HTTP would not do: browsers keep from
+// scripts why a WebSocket was not opened.
+func (s *Server) refusePage(r *http.Request, stream string) *wire.Goodbye {
 	if s.origins.Allow(r) {
-		return true
+		return nil
 	}
 	refusal := s.origins.Refuse(r)
 	if refusal.First {
 		s.log.Warn("a page was refused; name its origin under origins to let it play", "origin", refusal.Origin, "stream", stream, "remote", r.RemoteAddr)
 	}
 	s.opts.Refused("origin", stream, r.RemoteAddr, refusal)
-	explain(w, http.StatusForbidden, "Pages of %q may not play here. The operator of this server can allow it: see origins in the configuration.", refusal.Origin)
-	return false
+	return &wire.Goodbye{
+		Reason:  wire.GoodbyeOriginRefused,
+		Message: fmt.Sprintf("Pages of %s may not play here. The operator of this server can allow it.", refusal.Origin),
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/framewire/framewire/server/internal/logtest"
 	"github.com/framewire/framewire/server/internal/origin"
 	"github.com/framewire/framewire/server/internal/web"
+	"github.com/framewire/framewire/server/internal/wire"
 )
 
 func TestRefusedOriginsAreLoggedOnceAndCountedEachTime(t *testing.T) {
@@ -39,6 +40,10 @@ func TestRefusedOriginsAreLoggedOnceAndCountedEachTime(t *testing.T) {
 			if err == nil {
 				_ = opened.Close()
 				t.Fatalf("%s is let in", page)
+			}
+			var goodbye *client.GoodbyeError
+			if !errors.As(err, &goodbye) || goodbye.Reason != wire.GoodbyeOriginRefused || !strings.Contains(goodbye.Message, page) {
+				t.Fatalf("%s is told %v", page, err)
 			}
 		}
 	}

@@ -38,18 +38,19 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !s.admitPage(w, r, play) {
+	hurry := s.opts.Gate.Admit("watch", addressOf(r))
+	if hurry != nil && hurry.Curt {
+		tooOften(w, hurry)
 		return
 	}
-	refusal := s.opts.Gate.Admit("watch", addressOf(r))
-	if refusal != nil && refusal.Curt {
-		tooOften(w, refusal)
-		return
+	refusal := s.refusePage(r, play)
+	if refusal == nil && hurry != nil {
+		refusal = &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: hurry.Wait, Message: "Your address connects too often. Please come back a little later."}
 	}
 	hj := &hijacker{ResponseWriter: w, own: connOf(r.Context())}
 	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
 		Subprotocols:       wire.Subprotocols(),
-		InsecureSkipVerify: true, // admitPage has looked at the origin
+		InsecureSkipVerify: true, // refusePage has looked at the origin
 	})
 	if err != nil {
 		s.log.Debug("WebSocket refused", "remote", r.RemoteAddr, "error", err)

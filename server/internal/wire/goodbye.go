@@ -20,6 +20,7 @@ const (
 	GoodbyeUnauthorized  = pb.GoodbyeReason_GOODBYE_REASON_UNAUTHORIZED
 	GoodbyeTokenExpired  = pb.GoodbyeReason_GOODBYE_REASON_TOKEN_EXPIRED
 	GoodbyeKicked        = pb.GoodbyeReason_GOODBYE_REASON_KICKED
+	GoodbyeOriginRefused = pb.GoodbyeReason_GOODBYE_REASON_ORIGIN_REFUSED
 	GoodbyeInternalError = pb.GoodbyeReason_GOODBYE_REASON_INTERNAL
 )
 
@@ -39,6 +40,7 @@ var closeCodes = map[GoodbyeReason]int{
 	GoodbyeUnauthorized:  4005,
 	GoodbyeTokenExpired:  4006,
 	GoodbyeKicked:        4007,
+	GoodbyeOriginRefused: 4008,
 	GoodbyeInternalError: 1011,
 }
 

@@ -37,6 +37,7 @@ const final: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
   "unauthorized",
   "token_expired",
   "kicked",
+  "origin_refused",
   "requested",
 ]);
 

@@ -60,6 +60,7 @@ function closed({ reason, message }: Extract<ConnectionState, { phase: "closed" 
     case "unauthorized":
     case "token_expired":
     case "kicked":
+    case "origin_refused":
       return { kind: "failed", reason, message, codecs: [] };
     default:
       return { kind: "idle" };

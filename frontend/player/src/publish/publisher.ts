@@ -36,6 +36,7 @@ const final: ReadonlySet<Reason> = new Set<Reason>([
   "unauthorized",
   "token_expired",
   "kicked",
+  "origin_refused",
   "requested",
 ]);
 

@@ -27,6 +27,7 @@ const failures: Record<FailureReason, readonly [title: string, text: string]> = 
   token_expired: ["Access has expired", "Reload the page to ask for access again."],
   // The text is the operator's own, or the server's.
   kicked: ["Session ended", ""],
+  origin_refused: ["Not on this page", ""],
   no_media_source: ["This browser cannot play it", "It has no Media Source Extensions. A current browser has."],
   unsupported_codec: ["This browser cannot play it", ""],
   not_loaded: ["A part of the player is missing", "It could not be loaded. Load the page anew to try again."],

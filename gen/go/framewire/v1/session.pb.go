@@ -72,6 +72,9 @@ const (
 	GoodbyeReason_GOODBYE_REASON_KICKED GoodbyeReason = 13
 	// The server failed (1011).
 	GoodbyeReason_GOODBYE_REASON_INTERNAL GoodbyeReason = 14
+	// Pages of this origin may not open sessions, as the header Origin names it
+	// (RFC 6454): the operator can allow them (4008).
+	GoodbyeReason_GOODBYE_REASON_ORIGIN_REFUSED GoodbyeReason = 15
 )
 
 // Enum value maps for GoodbyeReason.
@@ -92,6 +95,7 @@ var (
 		12: "GOODBYE_REASON_TOKEN_EXPIRED",
 		13: "GOODBYE_REASON_KICKED",
 		14: "GOODBYE_REASON_INTERNAL",
+		15: "GOODBYE_REASON_ORIGIN_REFUSED",
 	}
 	GoodbyeReason_value = map[string]int32{
 		"GOODBYE_REASON_UNSPECIFIED":         0,
@@ -109,6 +113,7 @@ var (
 		"GOODBYE_REASON_TOKEN_EXPIRED":       12,
 		"GOODBYE_REASON_KICKED":              13,
 		"GOODBYE_REASON_INTERNAL":            14,
+		"GOODBYE_REASON_ORIGIN_REFUSED":      15,
 	}
 )
 
@@ -1339,7 +1344,7 @@ const file_framewire_v1_session_proto_rawDesc = "" +
 	"\aGoodbye\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.framewire.v1.GoodbyeReasonR\x06reason\x12$\n" +
 	"\x0eretry_after_ms\x18\x02 \x01(\rR\fretryAfterMs\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage*\xf7\x03\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage*\x9a\x04\n" +
 	"\rGoodbyeReason\x12\x1e\n" +
 	"\x1aGOODBYE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aGOODBYE_REASON_CLIENT_LEFT\x10\x01\x12 \n" +
@@ -1356,7 +1361,8 @@ const file_framewire_v1_session_proto_rawDesc = "" +
 	"\x1bGOODBYE_REASON_UNAUTHORIZED\x10\v\x12 \n" +
 	"\x1cGOODBYE_REASON_TOKEN_EXPIRED\x10\f\x12\x19\n" +
 	"\x15GOODBYE_REASON_KICKED\x10\r\x12\x1b\n" +
-	"\x17GOODBYE_REASON_INTERNAL\x10\x0eB@Z>github.com/framewire/framewire/gen/go/framewire/v1;framewirev1b\x06proto3"
+	"\x17GOODBYE_REASON_INTERNAL\x10\x0e\x12!\n" +
+	"\x1dGOODBYE_REASON_ORIGIN_REFUSED\x10\x0fB@Z>github.com/framewire/framewire/gen/go/framewire/v1;framewirev1b\x06proto3"
 
 var (
 	file_framewire_v1_session_proto_rawDescOnce sync.Once
