@@ -39,6 +39,11 @@ const (
 	// returnSpread is the time over which clients are asked to come back after a
 	// restart, so that they do not all come at once.
 	returnSpread = 5 * time.Second
+
+	// settleTime is how long what publishers have sent may take to the viewers'
+	// streams, through sockets, jitter buffers and demuxers, before the viewers
+	// are sent away.
+	settleTime = 100 * time.Millisecond
 )
 
 // Options are what Serve needs.
@@ -221,7 +226,7 @@ func openURL(addr net.Addr, secure bool) string {
 }
 
 // run serves until ctx is done, and then ends in this order: no new viewers, the
-// present ones sent away, sources stopped.
+// present ones sent away, sources and publishers stopped, the port closed.
 func (s *server) run(ctx context.Context, listener net.Listener) error {
 	sourceCtx, stopSources := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSources()
@@ -239,24 +244,28 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { return s.secure.serve(httpServer, listener) })
 	group.Go(func() error {
 		<-groupCtx.Done()
-		defer stopSources()
-		return s.stop(httpServer)
+		return s.stop(httpServer, stopSources)
 	})
 	return group.Wait()
 }
 
-// stop sends everybody away, within drainTimeout.
-func (s *server) stop(httpServer *http.Server) error {
-	s.log.Info("stopping", "sessions", len(s.web.Sessions().All()))
+// stop sends everybody away, within drainTimeout. The port stays open until then,
+// so that who comes is told when to come back.
+func (s *server) stop(httpServer *http.Server, stopSources func()) error {
+	watching := len(s.web.Sessions().All())
+	s.log.Info("stopping", "sessions", watching)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	s.web.Refuse(wire.Restarting, returnSpread)
 	s.admin.Close()
-	drained := make(chan error, 1)
-	go func() { drained <- s.web.Drain(ctx, wire.Restarting, returnSpread) }()
-	err := httpServer.Shutdown(ctx)
-	if e := <-drained; e != nil {
-		s.log.Warn("not everybody left in time", "error", e)
+	if watching > 0 {
+		time.Sleep(settleTime)
 	}
+	if err := s.web.Drain(ctx, wire.Restarting, returnSpread); err != nil {
+		s.log.Warn("not everybody left in time", "error", err)
+	}
+	stopSources() // publishers over HTTP are requests, which Shutdown waits for
+	err := httpServer.Shutdown(ctx)
 	if err != nil {
 		err = httpServer.Close()
 	}

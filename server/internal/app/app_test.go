@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,11 @@ type server struct {
 	addr string
 	log  *logtest.Text
 	http *http.Client
+
+	// stop is what SIGTERM does, and end returns what comes of it; both may be
+	// called again.
+	stop context.CancelFunc
+	end  func() error
 }
 
 // start runs a server with the configuration, on a free port of loopback.
@@ -72,10 +78,11 @@ func start(t testing.TB, yaml string) *server {
 			Ready:  func(a net.Addr) { ready <- a },
 		})
 	}()
+	s.stop, s.end = stop, sync.OnceValue(func() error { return <-done })
 	t.Cleanup(func() {
 		s.http.CloseIdleConnections()
 		stop()
-		if err := <-done; err != nil {
+		if err := s.end(); err != nil {
 			t.Errorf("serve: %v", err)
 		}
 		if t.Failed() {
@@ -89,6 +96,7 @@ func start(t testing.TB, yaml string) *server {
 	case a := <-ready:
 		s.addr, s.url = a.String(), "http://"+a.String()
 	case err := <-done:
+		s.end = func() error { return nil }
 		t.Fatal(err)
 	}
 	return s

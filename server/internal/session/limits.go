@@ -53,7 +53,7 @@ func (s *Sessions) refuse(v *Viewer) *wire.Goodbye {
 	limits := s.limits.Load()
 	switch {
 	case s.closing != nil:
-		g := s.closing.goodbye(0, 1)
+		g := s.closing.late()
 		return &g
 	case v.peer.Refusal != nil:
 		return v.peer.Refusal

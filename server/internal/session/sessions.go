@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,7 +32,7 @@ type Sessions struct {
 
 	mu      sync.Mutex
 	viewers map[string]*Viewer
-	closing *closing // set once Drain has begun
+	closing *closing // set once new ones are refused
 	gone    sync.Cond
 	crowd   crowd
 
@@ -136,14 +137,20 @@ func (s *Sessions) All() []*Viewer {
 	return all
 }
 
+// Refuse has sessions that come from now on begin with their end. Clients are asked
+// to come back at times spread over the given span.
+func (s *Sessions) Refuse(reason wire.GoodbyeReason, spread time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing = &closing{reason, spread}
+}
+
 // Drain ends all sessions with the reason, those included that come while it
 // runs and afterwards, and waits until they are gone or ctx is done. Clients are
 // asked to come back at times spread over the given span.
 func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread time.Duration) error {
+	s.Refuse(reason, spread)
 	end := &closing{reason, spread}
-	s.mu.Lock()
-	s.closing = end
-	s.mu.Unlock()
 	all := s.All()
 	by := time.Now().Add(farewellWait)
 	for i, v := range all {
@@ -166,6 +173,13 @@ func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread 
 	s.rows.Wait() // nobody is left in them
 	return nil
 }
+
+// lateTurns is how many different times to come back there are for those who come
+// while the server goes: it is not known how many there will be.
+const lateTurns = 32
+
+// late is the goodbye of one of them.
+func (c *closing) late() wire.Goodbye { return c.goodbye(mathrand.IntN(lateTurns), lateTurns) }
 
 // goodbye is that of the i-th of n sessions.
 func (c *closing) goodbye(i, n int) wire.Goodbye {

@@ -313,9 +313,30 @@ func TestDrainSendsEverybodyAwaySpreadOut(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := s.Drain(ctx, wire.Restarting, 10*time.Second); err != nil {
+	const spread = 10 * time.Second
+	s.Refuse(wire.Restarting, spread)
+	early, late := spread, time.Duration(0)
+	turn := func(g *client.GoodbyeError) {
+		if g.Reason != framewirev1.GoodbyeReason_GOODBYE_REASON_RESTARTING || g.RetryAfter <= 0 || g.RetryAfter > spread {
+			t.Errorf("%v, to be back after %v", g.Reason, g.RetryAfter)
+		}
+		early, late = min(early, g.RetryAfter), max(late, g.RetryAfter)
+	}
+	// Whoever comes while the server goes is told the same, each another time.
+	for range 3 * viewers {
+		var g *client.GoodbyeError
+		if _, err := client.Dial(ctx, "ws://"+s.addr+"/ws", client.Options{}); !errors.As(err, &g) {
+			t.Fatalf("a new viewer: %v", err)
+		}
+		turn(g)
+	}
+	if late-early < spread/2 {
+		t.Errorf("those who come are to be back between %v and %v", early, late)
+	}
+	if err := s.Drain(ctx, wire.Restarting, spread); err != nil {
 		t.Fatal(err)
 	}
+	early, late = spread, 0
 	times := make(map[time.Duration]bool)
 	for _, p := range players {
 		var g *client.GoodbyeError
@@ -324,15 +345,12 @@ func TestDrainSendsEverybodyAwaySpreadOut(t *testing.T) {
 				t.Fatalf("ended with %v", err)
 			}
 		}
-		if g.Reason != framewirev1.GoodbyeReason_GOODBYE_REASON_RESTARTING {
-			t.Errorf("reason %v", g.Reason)
-		}
+		turn(g)
 		times[g.RetryAfter] = true
 	}
-	if len(times) < viewers*3/4 {
-		t.Errorf("%d viewers come back at %d different times", viewers, len(times))
+	if len(times) < viewers || late-early < spread*3/4 {
+		t.Errorf("%d viewers come back at %d different times between %v and %v", viewers, len(times), early, late)
 	}
-	// Whoever comes while the server goes is sent on as well.
 	if late, err := client.Dial(ctx, "ws://"+s.addr+"/ws", client.Options{}); err == nil {
 		_ = late.Close()
 		t.Error("a new viewer was let in")

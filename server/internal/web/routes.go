@@ -45,8 +45,7 @@ func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
-	if s.ctx.Err() != nil {
-		explain(w, http.StatusServiceUnavailable, "shutting down")
+	if s.gone(w) {
 		return
 	}
 	if s.opts.Ready != nil {
@@ -62,6 +61,9 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 // extension names.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	s.share(w, r)
+	if s.gone(w) {
+		return
+	}
 	file := r.PathValue("file")
 	for extension, serve := range map[string]func(http.ResponseWriter, *http.Request, string){
 		".mp4":   s.serveMP4,

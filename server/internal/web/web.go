@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/framewire/framewire/server/internal/auth"
@@ -81,7 +82,10 @@ type Server struct {
 	pictures     pictures
 	projectors   projectors
 	workers      chan struct{}  // tickets to make single pictures
-	running      sync.WaitGroup // sessions
+	running      sync.WaitGroup // sessions; added to while door is held for reading
+	door         sync.RWMutex
+	shut         bool                    // guarded by door; nothing is added to running any more
+	leaving      atomic.Pointer[leaving] // nil until new viewers are refused
 	ctx          context.Context
 	stop         context.CancelFunc // of everything but sessions
 }
@@ -176,16 +180,59 @@ func (s *Server) HTTPServer() *http.Server {
 	}
 }
 
+// leaving is how a server goes.
+type leaving struct {
+	reason wire.GoodbyeReason
+	spread time.Duration
+}
+
+// Refuse sends away who comes from now on, and has /readyz say so. Clients are
+// asked to come back at times spread over the given span.
+func (s *Server) Refuse(reason wire.GoodbyeReason, spread time.Duration) {
+	s.leaving.Store(&leaving{reason, spread})
+	s.sessions.Refuse(reason, spread)
+}
+
 // Drain ends all that goes on for ever: sessions with the reason, the clients
 // asked to come back at times spread over the given span, and HTTP streams. It
-// returns when all are gone or ctx is done.
+// returns when all are gone or ctx is done. Who comes is refused.
 func (s *Server) Drain(ctx context.Context, reason wire.GoodbyeReason, spread time.Duration) error {
+	s.Refuse(reason, spread)
 	s.stop()
-	if err := s.sessions.Drain(ctx, reason, spread); err != nil {
+	err := s.sessions.Drain(ctx, reason, spread)
+	s.door.Lock()
+	s.shut = true
+	s.door.Unlock()
+	if err != nil {
 		return fmt.Errorf("drain sessions: %w", err)
 	}
 	s.running.Wait()
 	return nil
+}
+
+// run runs a session, unless the server has come to its end.
+func (s *Server) run(session func()) bool {
+	s.door.RLock()
+	defer s.door.RUnlock()
+	if s.shut {
+		return false
+	}
+	s.running.Go(session)
+	return true
+}
+
+// gone answers a request for what goes on for ever once the server is about to
+// end, and reports whether it did.
+func (s *Server) gone(w http.ResponseWriter) bool {
+	l := s.leaving.Load()
+	if l == nil {
+		return false
+	}
+	if l.spread > 0 {
+		w.Header().Set("Retry-After", patience.Seconds(l.spread))
+	}
+	explain(w, http.StatusServiceUnavailable, "The server is shutting down.")
+	return true
 }
 
 // explain answers with plain text.

@@ -69,7 +69,9 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	}
 	// Returning lets go of the request and of net/http's buffers and stack, which
 	// are larger than all else that a viewer needs.
-	s.running.Go(func() { s.sessions.Serve(conn, peer) })
+	if !s.run(func() { s.sessions.Serve(conn, peer) }) {
+		own.Close(wire.CloseCode(s.leaving.Load().reason), "")
+	}
 }
 
 func addressOf(r *http.Request) netip.Addr {
