@@ -77,6 +77,22 @@ describe("LiveControl", () => {
     expect(sim.maxRate, "later").toBeLessThanOrEqual(1.05);
   });
 
+  it("makes up for what a stall cost as quickly, and then is in no hurry any more", () => {
+    const control = new LiveControl(chromium);
+    const sim = new Simulation(control, 0.12).run(6_000);
+    expect(sim.maxRate).toBeLessThanOrEqual(1.05);
+    control.stalled(sim.at);
+    sim.gap += 0.25;
+    sim.run(2_900);
+    expect(sim.maxRate).toBeCloseTo(1.1);
+    expect(sim.gap).toBeLessThan(sim.target + 0.04);
+    sim.gap += 0.3;
+    sim.maxRate = 1;
+    sim.run(6_000);
+    expect(sim.maxRate).toBeCloseTo(1.05);
+    expect(sim.jumps).toBe(0);
+  });
+
   it("jumps at once after a start that took too long to make up for", () => {
     const control = new LiveControl(chromium);
     control.started(0);

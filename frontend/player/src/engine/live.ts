@@ -24,7 +24,7 @@ const jumpCooldown: Millis = 3_000;
 const startError: Seconds = 0.45;
 const startJumpAfter: Millis = 100;
 const startPhase: Millis = 1_500;
-/** For so long a chase may be quicker: what the renderer takes to start is made up for without a jump. */
+/** For so long after a start or a stall a chase may be quicker: the renderer's start is made up for without a jump. */
 const startChasePhase: Millis = 3_000;
 
 /** A chase has to bring this part of what its rate promises, or it is a runaway. */
@@ -98,6 +98,7 @@ export class LiveControl {
   /** Tells that playback ran dry. */
   stalled(at: Moment): void {
     this.#growth = Math.min(this.#growth + stallStep, maxStallGrowth);
+    this.#hurriesUntil = at + startChasePhase;
     this.#calmSince = at;
     this.#reset();
   }

@@ -36,7 +36,7 @@ const chromium: Profile = {
   name: "chromium",
   videoFloor: 0.04,
   soundFloor: 0.12,
-  graphFloor: 0.06,
+  graphFloor: 0.07,
   videoStart: 0.05,
   soundStart: 0.22,
   soundLead: 0.06,
