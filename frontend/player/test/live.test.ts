@@ -83,7 +83,7 @@ describe("LiveControl", () => {
     expect(sim.maxRate).toBeLessThanOrEqual(1.05);
     control.stalled(sim.at);
     sim.gap += 0.25;
-    sim.run(2_900);
+    sim.run(3_100);
     expect(sim.maxRate).toBeCloseTo(1.1);
     expect(sim.gap).toBeLessThan(sim.target + 0.04);
     sim.gap += 0.3;
