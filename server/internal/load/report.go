@@ -70,6 +70,8 @@ type Group struct {
 	// Whole counts viewers who missed nothing and are at most a second behind
 	// the foremost.
 	Whole int `json:"viewers_served_whole"`
+	// Told counts viewers who heard of a gap, of a step on the ladder or of the end.
+	Told int `json:"viewers_told"`
 	// Gaps by reason, Ladder by the degradation at the end, Steps on the ladder,
 	// and Ended by the reason of the session's end.
 	Gaps   map[string]int `json:"gaps"`
@@ -147,10 +149,15 @@ func newGroup(viewers []*viewer, delays *histogram, measured time.Duration) *Gro
 		}
 		g.Skipped += v.skipped
 		g.Steps += int(v.steps)
+		told := 0
 		for reason, n := range v.gaps {
+			told += int(n)
 			if n > 0 {
 				g.Gaps[strings.TrimPrefix(pb.GapReason(reason).String(), "GAP_REASON_")] += int(n)
 			}
+		}
+		if v.end != "" || v.steps > 0 || told > 0 {
+			g.Told++
 		}
 		if v.end != "" {
 			g.Ended[v.end]++

@@ -45,6 +45,7 @@ type link struct {
 	lab     *laboratory
 	rate    float64 // bytes a second
 	pending float64
+	most    int       // bytes sent at once
 	sent    time.Time // up to when pending was worked off
 	got     []*framewirev1.ServerMessage
 	keep    bool // got
@@ -60,7 +61,10 @@ func (l *link) Send(batch []Message) error {
 	if l.pending == 0 {
 		l.sent = l.lab.now
 	}
+	bytes := 0
 	for _, m := range batch {
+		bytes += len(m.Data)
+		l.most = max(l.most, bytes)
 		l.pending += float64(len(m.Data))
 		if l.count == nil && !l.keep {
 			continue

@@ -40,6 +40,24 @@ func (r *rungs) look() {
 	r.last = now
 }
 
+// However much is due, at once or behind a connection that takes little, no more is
+// handed to it than the bound and the message that reaches it.
+func TestNoMoreIsHandedToAViewerAtOnceThanTheBound(t *testing.T) {
+	const key, delta = 9000, 3000
+	for _, bound := range []int{4_000, 20_000, 60_000} {
+		for _, rate := range []float64{fast, 20e3} {
+			lab := newLaboratory(t, 100, key, delta) // whoever comes is due 350 kB
+			lab.viewer.host.opts.ViewerBytes = bound
+			lab.link.rate = rate
+			lab.join()
+			lab.run(20*time.Second, nil)
+			if most := lab.link.most; most >= bound+key+100 || most < min(bound, slowBatchBytes) {
+				t.Errorf("bound of %d, %.0f bytes a second: %d bytes are handed over at once", bound, rate, most)
+			}
+		}
+	}
+}
+
 func TestViewerWhoTakesNothingClimbsDownRungByRungAndIsClosed(t *testing.T) {
 	lab := newLaboratory(t, 25, 40e3, 6e3)
 	lab.link.rate = fast

@@ -61,7 +61,7 @@ func (v *Viewer) media(now time.Time, b *Batch, next *Next) {
 	p := &v.play
 	control := len(b.messages)
 	if p.live && v.climb.rung > rungSteady {
-		b.limit = slowBatchBytes
+		b.limit = min(b.limit, slowBatchBytes)
 		if v.climb.rung == rungAudio && p.cursor.Lag() > v.host.opts.Ladder.Skip {
 			// Sound with gaps is better than none. A link that carries nothing
 			// at all does not get here.

@@ -33,9 +33,9 @@ func (q *queue) drain(b *Batch) {
 	*q = queue{} // most viewers queue nothing for hours: hold no memory for it
 }
 
-// Bounds of one batch, besides Options.ViewerBytes. What was sent cannot be taken back when its viewer turns
-// out to be slow, and whatever is more urgent waits behind it. At least one
-// message always fits.
+// Bounds of one batch, besides Options.ViewerBytes. What was sent cannot be taken
+// back when its viewer turns out to be slow, and whatever is more urgent waits
+// behind it. At least one message always fits.
 const (
 	maxBatchMessages = 128
 	slowBatchBytes   = 16 << 10 // for one who has been too slow

@@ -231,6 +231,7 @@ type studio struct {
 	clock  time.Duration
 	frames int
 	size   int // of a video fragment's payload
+	key    int // of a keyframe's, where it is another
 	tracks []media.Track
 }
 
@@ -308,6 +309,8 @@ func (s *studio) publish(t *media.Track, key bool) {
 	size := s.size
 	if t.Kind() == media.Audio {
 		size = 300
+	} else if key && s.key > 0 {
+		size = s.key
 	}
 	sequence := s.stream.NextSequence()
 	h := wire.FragmentHeader{
