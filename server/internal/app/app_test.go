@@ -53,6 +53,11 @@ type server struct {
 // start runs a server with the configuration, on a free port of loopback.
 func start(t testing.TB, yaml string) *server {
 	t.Helper()
+	return startOn(t, "127.0.0.1:0", yaml)
+}
+
+func startOn(t testing.TB, listen, yaml string) *server {
+	t.Helper()
 	s := &server{t: t, file: filepath.Join(t.TempDir(), "framewire.yaml"), log: &logtest.Text{}, http: &http.Client{Transport: &http.Transport{}}}
 	s.write(yaml)
 	read := func() (config.Config, error) {
@@ -60,7 +65,7 @@ func start(t testing.TB, yaml string) *server {
 		if err != nil {
 			return c, err
 		}
-		c.Listen = "127.0.0.1:0"
+		c.Listen = listen
 		c.Publish.RTMP, c.Publish.WebRTC = cmp.Or(c.Publish.RTMP, config.Off), cmp.Or(c.Publish.WebRTC, config.Off)
 		return c, c.Finish()
 	}
@@ -94,7 +99,8 @@ func start(t testing.TB, yaml string) *server {
 	t.Cleanup(cancel)
 	select {
 	case a := <-ready:
-		s.addr, s.url = a.String(), "http://"+a.String()
+		s.addr = fmt.Sprintf("127.0.0.1:%d", a.(*net.TCPAddr).Port)
+		s.url = "http://" + s.addr
 	case err := <-done:
 		s.end = func() error { return nil }
 		t.Fatal(err)

@@ -55,6 +55,11 @@ const (
 	rungClosed
 )
 
+// String names a rung, for logs.
+func (r rung) String() string {
+	return [...]string{"steady", "probation", "keyframes", "audio", "closed"}[r]
+}
+
 func (r rung) degradation() wire.Degradation {
 	switch r {
 	case rungKeyframes:

@@ -34,6 +34,7 @@ func (v *Viewer) judge(now time.Time) {
 	move := v.climb.observe(&v.host.opts.Ladder, now, v.lag())
 	if move != 0 {
 		v.host.opts.Hooks.Moved(v.id, p.name, move > 0)
+		v.host.log.Debug("viewer moved along the ladder", "session", v.id, "stream", p.name, "remote", v.peer.Address, "rung", v.climb.rung.String())
 	}
 	switch move {
 	case 1:
@@ -144,6 +145,7 @@ func (v *Viewer) packet(packet *media.Packet, b *Batch) bool {
 		told := wire.Gap{Stream: p.name, Reason: g.reason, From: min(g.from, packet.Time), To: packet.Time}
 		v.add(b, told)
 		v.host.opts.Hooks.Gap(v.id, told)
+		v.host.log.Debug("viewer misses media", "session", v.id, "stream", p.name, "remote", v.peer.Address, "reason", g.reason, "for", told.To-told.From)
 	}
 	if p.video != video { // another track has taken over
 		s, _ := v.state()
