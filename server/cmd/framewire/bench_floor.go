@@ -58,7 +58,7 @@ type benchFloorCmd struct {
 
 // Run measures the floor.
 func (c *benchFloorCmd) Run(ctx context.Context) error {
-	m, err := measureFloor(ctx, c.load(), c.Viewers, c.Duration)
+	m, err := measureFloor(ctx, c.load(), load.Options{Viewers: c.Viewers, Duration: c.Duration})
 	if err != nil {
 		return err
 	}
@@ -78,8 +78,15 @@ type measured struct {
 	// CPU seconds of the process, and those for each 10^9 bytes of media.
 	CPU   float64 `json:"cpu_seconds"`
 	PerGB float64 `json:"cpu_seconds_per_gb"`
-	// Resident is the process's memory at the end of the measurement, in bytes.
+	// Idle is the process's memory without viewers, and Resident that at the end of
+	// the measurement, in bytes. Idle is 0 where it was not looked at.
+	Idle     int64 `json:"idle_bytes,omitempty"`
 	Resident int64 `json:"resident_bytes"`
+}
+
+// each is what a viewer adds to the process's memory, in bytes.
+func (m *measured) each() float64 {
+	return float64(m.Resident-m.Idle) / float64(max(1, m.Report.Joined))
 }
 
 // measure puts load on c.
@@ -114,8 +121,12 @@ func (c *child) measure(ctx context.Context, o load.Options) (measured, error) {
 	return m, nil
 }
 
-// measureFloor measures a floor of its own.
-func measureFloor(ctx context.Context, p load.Pattern, viewers int, duration time.Duration) (measured, error) {
+// measureFloor measures a floor of its own, with as many viewers as o says, for as
+// long and joining as fast.
+func measureFloor(ctx context.Context, p load.Pattern, o load.Options) (measured, error) {
+	if err := p.Check(); err != nil {
+		return measured{}, err
+	}
 	args := FloorPattern{p.VideoRate, p.VideoBytes, p.AudioRate, p.AudioBytes, p.Keyframes}.args()
 	c, err := startChild(ctx, func(line string) string {
 		address, _ := strings.CutPrefix(line, floorAddress)
@@ -127,11 +138,9 @@ func measureFloor(ctx context.Context, p load.Pattern, viewers int, duration tim
 	if err != nil {
 		return measured{}, err
 	}
-	m, err := c.measure(ctx, load.Options{
-		URL: "ws://" + c.address + "/ws?stream=floor", Viewers: viewers, Duration: duration, SameClock: true,
-	})
-	if e := c.stop(); err == nil {
-		err = e
-	}
-	return m, err
+	idle, failed := c.resident()
+	o.URL, o.SameClock = "ws://"+c.address+"/ws?stream=floor", true
+	m, err := c.measure(ctx, o)
+	m.Idle = idle
+	return m, firstError(err, c.stop(), failed)
 }

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	framewirev1 "github.com/framewire/framewire/gen/go/framewire/v1"
 	"github.com/framewire/framewire/server/client"
 	"github.com/framewire/framewire/server/internal/app"
 	"github.com/framewire/framewire/server/internal/config"
@@ -103,21 +107,31 @@ func TestCtlSteersAServer(t *testing.T) {
 	}
 	defer func() { _ = viewer.Close() }()
 	id := viewer.Welcome().GetSessionId()
+	publisher, err := client.Dial(t.Context(), "ws://"+addr+"/ws", client.Options{Token: token("--streams", "studio", "--actions", "publish")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = publisher.Close() }()
+	published, err := publisher.Publish(t.Context(), &framewirev1.PublishStart{Stream: "studio"})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	for _, c := range []struct {
 		args []string
 		want []string // parts of what is printed
 	}{
-		{[]string{"info"}, []string{"1.2.3", "sessions     1"}},
+		{[]string{"info"}, []string{"1.2.3", "sessions     2"}},
 		{[]string{"streams"}, []string{"STREAM", "demo", "demo:"}},
 		{[]string{"sessions"}, []string{id, "tester[31m", "127.0.0.1:"}},
 		{[]string{"sessions", "none"}, []string{"SESSION"}},
 		{[]string{"add", "cam/1", "demo:"}, []string{"added cam/1"}},
 		{[]string{"restart", "cam/1"}, []string{"restarting cam/1"}},
 		{[]string{"remove", "cam/1"}, []string{"removed cam/1"}},
-		{[]string{"publishers"}, []string{"PROTOCOL"}},
+		{[]string{"publishers"}, []string{"PROTOCOL", "studio", "ws"}},
+		{[]string{"kick", "--publisher", "studio"}, []string{"ended the publisher of studio"}},
 		{[]string{"directive", "--session", id, "--wait", "100ms", "volume", "0.5"}, []string{id + " no answer"}},
-		{[]string{"directive", "--stream", "demo", "--wait", "100ms", "--json", "notice", "Hi"}, nil},
+		{[]string{"directive", "--stream", "demo", "--wait", "100ms", "--json", "notice", "Hi"}, []string{`"sessionId"`, id, `"noAnswer"`}},
 		{[]string{"kick", id, "--message", "Bye"}, []string{"ended " + id}},
 	} {
 		out, complaint, code := framewire(t, env, append([]string{"ctl"}, c.args...)...)
@@ -132,6 +146,10 @@ func TestCtlSteersAServer(t *testing.T) {
 		if strings.Contains(out, "\x1b") {
 			t.Errorf("%q lets a client steer the terminal: %q", c.args, out)
 		}
+	}
+	var end *client.PublishError
+	if err := published.Close(t.Context()); !errors.As(err, &end) || end.Reason != framewirev1.PublishEndReason_PUBLISH_END_REASON_REMOVED {
+		t.Errorf("the publisher that was kicked is told %v", err)
 	}
 	for _, args := range [][]string{
 		{"kick", "none"}, {"restart", "none"}, {"add", "x", "exec:ls"}, {"directive", "--all", "volume"}, {"directive", "--all", "pause", "now"},
@@ -182,6 +200,58 @@ func TestCheckConfigFindsMistakes(t *testing.T) {
 			t.Errorf("%q: %d %s", text, code, complaint)
 		case want != "" && (code == 0 || !strings.Contains(complaint, want) || !strings.Contains(complaint, file)):
 			t.Errorf("%q: %d %s", text, code, complaint)
+		}
+	}
+}
+
+// Events are printed from the past on, and as they come, until the program is told
+// to stop.
+func TestCtlPrintsEventsUntilInterrupted(t *testing.T) {
+	addr, token := serving(t)
+	c := exec.CommandContext(t.Context(), os.Args[0], "ctl", "events")
+	c.Env = append(os.Environ(), "FRAMEWIRE_TEST_PROGRAM=1", "FRAMEWIRE_URL=http://"+addr, "FRAMEWIRE_TOKEN="+token("--actions", "admin"))
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	comes := func(words ...string) {
+		t.Helper()
+		for lines.Scan() {
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(lines.Text(), w) }) {
+				return
+			}
+		}
+		t.Errorf("no line with %q comes", words)
+	}
+	comes("demo", "stream live")
+	viewer, err := client.Dial(t.Context(), "ws://"+addr+"/ws", client.Options{Token: token("--streams", "demo")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := viewer.Welcome().GetSessionId()
+	comes(id, "session opened by")
+	_ = viewer.Close()
+	comes(id, "session closed: client_left")
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		continue
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+func TestVersionNamesTheBuild(t *testing.T) {
+	want, _, _ := framewire(t, nil, "version")
+	for _, flag := range []string{"--version", "-v"} {
+		if out, complaint, code := framewire(t, nil, flag); code != 0 || out != want || !strings.Contains(out, "framewire dev\nbuilt with go1.") {
+			t.Errorf("%s: %d %q %s", flag, code, out, complaint)
 		}
 	}
 }

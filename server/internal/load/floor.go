@@ -30,6 +30,15 @@ type Pattern struct {
 	Keyframes time.Duration
 }
 
+// Check returns an error that wraps ErrInvalid for what Floor does not serve.
+func (p *Pattern) Check() error {
+	if p.VideoRate <= 0 || p.VideoRate > 1000 || p.AudioRate < 0 || p.AudioRate > 1000 ||
+		p.VideoBytes < 100 || p.VideoBytes > 16<<20 || p.AudioRate > 0 && (p.AudioBytes < 100 || p.AudioBytes > 1<<20) {
+		return fmt.Errorf("%w: floor of %+v", ErrInvalid, *p)
+	}
+	return nil
+}
+
 // Tracks of the floor's stream.
 const (
 	floorVideo = 1
@@ -49,9 +58,8 @@ type floor struct {
 
 // Floor serves the pattern to whoever connects, until ctx is done.
 func Floor(ctx context.Context, l net.Listener, p Pattern) error {
-	if p.VideoRate <= 0 || p.VideoRate > 1000 || p.AudioRate < 0 || p.AudioRate > 1000 ||
-		p.VideoBytes < 100 || p.VideoBytes > 16<<20 || p.AudioRate > 0 && (p.AudioBytes < 100 || p.AudioBytes > 1<<20) {
-		return fmt.Errorf("%w: floor of %+v", ErrInvalid, p)
+	if err := p.Check(); err != nil {
+		return err
 	}
 	f := &floor{pattern: p}
 	var accepting sync.WaitGroup
