@@ -16,7 +16,6 @@ import (
 	"github.com/framewire/framewire/server/internal/load"
 	"github.com/framewire/framewire/server/internal/session"
 	"github.com/framewire/framewire/server/internal/web"
-	"github.com/framewire/framewire/server/internal/wire"
 )
 
 // crowd lets viewers join the stream "a".
@@ -329,102 +328,4 @@ func TestLimitsAreTold(t *testing.T) {
 		eventually(t, "the stalled viewer is there", func() bool { return len(s.Sessions().All()) == 1 })
 		eventually(t, "the stalled viewer is gone", func() bool { return len(s.Sessions().All()) == 0 })
 	})
-}
-
-// What publishers have sent reaches those who watch before they are sent away.
-func TestDrainDeliversWhatHasComeFirst(t *testing.T) {
-	s := serve(t, web.Options{})
-	studio := s.stream("a", 3)
-	const viewers, pictures = 10, 60
-	var players []*player
-	for range viewers {
-		p := s.dial(client.Options{}, "?stream=a")
-		p.fragment()
-		players = append(players, p)
-	}
-	for range pictures {
-		studio.frame(false)
-	}
-	last := s.hub.Lookup("a").Tail().Next() - 1
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	begun := time.Now()
-	if err := s.Drain(ctx, wire.Restarting, time.Second); err != nil {
-		t.Fatal(err)
-	}
-	for i, p := range players {
-		var g *client.GoodbyeError
-		var sequence uint64
-		for g == nil {
-			m, err := p.Receive(p.ctx)
-			if f := m.GetFragment(); f != nil {
-				sequence = f.GetSequence()
-			}
-			if err != nil && !errors.As(err, &g) {
-				t.Fatal(err)
-			}
-		}
-		if sequence != last {
-			t.Errorf("viewer %d was sent away after fragment %d of %d", i, sequence, last)
-		}
-	}
-	if took := time.Since(begun); took > patience/2 {
-		t.Errorf("took %v", took)
-	}
-}
-
-func TestDrainSendsEverybodyAwaySpreadOut(t *testing.T) {
-	s := serve(t, web.Options{})
-	defer s.broadcast(2000)()
-	const viewers = 20
-	var players []*player
-	for range viewers {
-		p := s.dial(client.Options{}, "?stream=a")
-		p.fragment()
-		players = append(players, p)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	const spread = 10 * time.Second
-	s.Refuse(wire.Restarting, spread)
-	early, late := spread, time.Duration(0)
-	turn := func(g *client.GoodbyeError) {
-		if g.Reason != framewirev1.GoodbyeReason_GOODBYE_REASON_RESTARTING || g.RetryAfter <= 0 || g.RetryAfter > spread {
-			t.Errorf("%v, to be back after %v", g.Reason, g.RetryAfter)
-		}
-		early, late = min(early, g.RetryAfter), max(late, g.RetryAfter)
-	}
-	// Whoever comes while the server goes is told the same, each another time.
-	for range 3 * viewers {
-		var g *client.GoodbyeError
-		if _, err := client.Dial(ctx, "ws://"+s.addr+"/ws", client.Options{}); !errors.As(err, &g) {
-			t.Fatalf("a new viewer: %v", err)
-		}
-		turn(g)
-	}
-	if late-early < spread/2 {
-		t.Errorf("those who come are to be back between %v and %v", early, late)
-	}
-	if err := s.Drain(ctx, wire.Restarting, spread); err != nil {
-		t.Fatal(err)
-	}
-	early, late = spread, 0
-	times := make(map[time.Duration]bool)
-	for _, p := range players {
-		var g *client.GoodbyeError
-		for err := error(nil); g == nil; {
-			if _, err = p.Receive(p.ctx); err != nil && !errors.As(err, &g) {
-				t.Fatalf("ended with %v", err)
-			}
-		}
-		turn(g)
-		times[g.RetryAfter] = true
-	}
-	if len(times) < viewers || late-early < spread*3/4 {
-		t.Errorf("%d viewers come back at %d different times between %v and %v", viewers, len(times), early, late)
-	}
-	if late, err := client.Dial(ctx, "ws://"+s.addr+"/ws", client.Options{}); err == nil {
-		_ = late.Close()
-		t.Error("a new viewer was let in")
-	}
 }
