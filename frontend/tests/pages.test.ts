@@ -322,6 +322,13 @@ describe("what an operator asks of players", () => {
     await ask({ setMuted: { muted: true } }, "muted", (element) => element.muted);
     await ask({ setMuted: { muted: false } }, "not muted", (element) => !element.muted);
     await ask({ setVolume: { volume: 0.5 } }, "half as loud", (element) => element.volume === 0.5);
+    await until("a past to seek to", () =>
+      player.do(({ seekable }) => seekable.length > 0 && seekable.end(0) - seekable.start(0) > 3),
+    );
+    await player.do((element) => {
+      element.currentTime = element.seekable.end(0) - 2.5;
+    });
+    await until("behind live", () => player.do((element) => !element.isLive));
     await ask({ goLive: {} }, "live", (element) => element.isLive);
     await ask({ showNotice: { text: "Back in five minutes", durationMs: 60_000 } }, "the notice", (element) =>
       /Back in five minutes/.test(element.shadowRoot?.textContent ?? ""),
