@@ -62,6 +62,26 @@ describe("H.265, which Chromium cannot play here", () => {
   });
 });
 
+describe("sound that the browser cannot play", () => {
+  it("is named as such by the page, while the pictures play", async (stage) => {
+    const player = await stage.embed(address, "demo", "?muted=0", {
+      init: () => {
+        // A worker would ask a MediaSource of its own, out of reach from here.
+        Object.defineProperty(MediaSource, "canConstructInDedicatedWorker", { value: false });
+        const asked = MediaSource.isTypeSupported;
+        MediaSource.isTypeSupported = (type) => !type.includes("mp4a") && asked.call(MediaSource, type);
+      },
+    });
+    await player.plays();
+    expect(await player.do(({ undecodableTracks }) => undecodableTracks)).toEqual([
+      { kind: "audio", codec: expect.stringMatching(/^mp4a/) },
+    ]);
+    await until("AAC to be named on the page", () =>
+      player.do((element) => /AAC/.test(element.shadowRoot?.querySelector("[part=notice]")?.textContent ?? "")),
+    );
+  });
+});
+
 describe("/streams/NAME.mp4", () => {
   for (const [name, codecs] of [
     ["demo", ["h264", "aac"]],
