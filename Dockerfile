@@ -2,7 +2,7 @@
 # Framewire with ffmpeg, as an unprivileged user, on a root file system that can
 # be read-only:
 #
-#   docker build -t framewire .
+#   docker build --build-arg VERSION="$(git describe --tags --always)" -t framewire .
 #   docker run --read-only --tmpfs /tmp -p 8080:8080 -p 1935:1935 -p 8189:8189/udp framewire
 
 FROM node:22-bookworm-slim AS pages

@@ -131,7 +131,7 @@ func TestCtlSteersAServer(t *testing.T) {
 		{[]string{"publishers"}, []string{"PROTOCOL", "studio", "ws"}},
 		{[]string{"kick", "--publisher", "studio"}, []string{"ended the publisher of studio"}},
 		{[]string{"directive", "--session", id, "--wait", "100ms", "volume", "0.5"}, []string{id + " no answer"}},
-		{[]string{"directive", "--stream", "demo", "--wait", "100ms", "--json", "notice", "Hi"}, []string{`"sessionId"`, id, `"noAnswer"`}},
+		{[]string{"directive", "--stream", "demo", "--wait", "100ms", "--json", "notice", "Hi"}, []string{`"sessionId"`, id, `"unanswered":true`}},
 		{[]string{"kick", id, "--message", "Bye"}, []string{"ended " + id}},
 	} {
 		out, complaint, code := framewire(t, env, append([]string{"ctl"}, c.args...)...)
@@ -148,8 +148,8 @@ func TestCtlSteersAServer(t *testing.T) {
 		}
 	}
 	var end *client.PublishError
-	if err := published.Close(t.Context()); !errors.As(err, &end) || end.Reason != framewirev1.PublishEndReason_PUBLISH_END_REASON_REMOVED {
-		t.Errorf("the publisher that was kicked is told %v", err)
+	if !errors.As(published.Err(), &end) || end.Reason != framewirev1.PublishEndReason_PUBLISH_END_REASON_REMOVED {
+		t.Errorf("the publisher that was kicked is told %v", published.Err())
 	}
 	for _, args := range [][]string{
 		{"kick", "none"}, {"restart", "none"}, {"add", "x", "exec:ls"}, {"directive", "--all", "volume"}, {"directive", "--all", "pause", "now"},
@@ -235,7 +235,7 @@ func TestCtlPrintsEventsUntilInterrupted(t *testing.T) {
 	id := viewer.Welcome().GetSessionId()
 	comes(id, "session opened by")
 	_ = viewer.Close()
-	comes(id, "session closed: client_left")
+	comes(id, "session closed: client left")
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,9 @@ const (
 	// drainTimeout bounds the end: whoever has not gone by then is cut off.
 	drainTimeout = 10 * time.Second
 
+	// closeTimeout bounds what comes behind it: answers to requests that go on.
+	closeTimeout = 2 * time.Second
+
 	// returnSpread is the time over which clients are asked to come back after a
 	// restart, so that they do not all come at once.
 	returnSpread = 5 * time.Second
@@ -249,7 +252,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	return group.Wait()
 }
 
-// stop sends everybody away, within drainTimeout. The port stays open until then,
+// stop sends everybody away, within drainTimeout and closeTimeout. The port stays open until then,
 // so that who comes is told when to come back.
 func (s *server) stop(httpServer *http.Server, stopSources func()) error {
 	watching := len(s.web.Sessions().All())
@@ -265,7 +268,9 @@ func (s *server) stop(httpServer *http.Server, stopSources func()) error {
 		s.log.Warn("not everybody left in time", "error", err)
 	}
 	stopSources() // publishers over HTTP are requests, which Shutdown waits for
-	err := httpServer.Shutdown(ctx)
+	closing, cancelClosing := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancelClosing()
+	err := httpServer.Shutdown(closing)
 	if err != nil {
 		err = httpServer.Close()
 	}

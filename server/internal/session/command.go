@@ -54,9 +54,7 @@ func (v *Viewer) ready(now time.Time) *wire.Error {
 // or with tokens of one subject. It is called by the goroutine that receives, behind
 // the handshake.
 func (v *Viewer) hurries(now time.Time) *gate.Refusal {
-	if r := v.commands.Take(v.host.commandLimits, now); r != nil {
-		r.Err = gate.ErrCommands
-		v.host.opts.Hooks.Hurried(v.id, v.peer.Address, r)
+	if r := v.hurriesAlone(now); r != nil {
 		return r
 	}
 	remote := remoteOf(v)
@@ -64,6 +62,16 @@ func (v *Viewer) hurries(now time.Time) *gate.Refusal {
 		return r
 	}
 	return v.host.opts.Commands.AdmitSubject("command", v.grant.Subject, remote)
+}
+
+// hurriesAlone is hurries for what this session asks for, whatever others do.
+func (v *Viewer) hurriesAlone(now time.Time) *gate.Refusal {
+	r := v.commands.Take(v.host.commandLimits, now)
+	if r != nil {
+		r.Err = gate.ErrCommands
+		v.host.opts.Hooks.Hurried(v.id, v.peer.Address, r)
+	}
+	return r
 }
 
 // do carries out a command. When it fails, nothing has changed.

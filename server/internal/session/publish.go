@@ -76,8 +76,11 @@ func (v *Viewer) publish(m wire.PublishMessage, id uint32, err *wire.Error, now 
 	_, starts := m.(wire.PublishStart)
 	_, samples := m.(wire.PublishSample)
 	var hurry *gate.Refusal
-	if !samples {
+	switch {
+	case starts:
 		hurry = v.hurries(now)
+	case !samples: // what others do with the same address or token ends no publication
+		hurry = v.hurriesAlone(now)
 	}
 	p := v.publisher
 	switch {
@@ -89,7 +92,7 @@ func (v *Viewer) publish(m wire.PublishMessage, id uint32, err *wire.Error, now 
 	case err != nil:
 		p.Fail(wire.PublishMalformed, err.Error())
 	case hurry != nil && starts:
-		p.Refuse(id, wire.PublishLimit, hurry.Error())
+		v.tell(wire.PublishEnded{ID: id, Reason: wire.PublishTooManyAttempts, RetryAfter: hurry.Wait, Message: hurry.Error()})
 	case hurry != nil:
 		p.Fail(wire.PublishLimit, hurry.Error())
 	default:

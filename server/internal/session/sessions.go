@@ -32,6 +32,7 @@ type Sessions struct {
 
 	mu      sync.Mutex
 	viewers map[string]*Viewer
+	staying int      // those of viewers that did not begin with their end
 	closing *closing // set once new ones are refused
 	gone    sync.Cond
 	crowd   crowd
@@ -100,7 +101,10 @@ func (s *Sessions) add(v *Viewer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := s.refuse(v); g != nil {
+		v.refused = true
 		v.Goodbye(*g)
+	} else {
+		s.staying++
 	}
 	s.count(v, 1)
 	s.viewers[v.id] = v
@@ -110,6 +114,9 @@ func (s *Sessions) remove(v *Viewer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.viewers, v.id)
+	if !v.refused {
+		s.staying--
+	}
 	s.count(v, -1)
 	s.dismiss(v.subject)
 	v.subject = ""
@@ -146,8 +153,9 @@ func (s *Sessions) Refuse(reason wire.GoodbyeReason, spread time.Duration) {
 }
 
 // Drain ends all sessions with the reason, those included that come while it
-// runs and afterwards, and waits until they are gone or ctx is done. Clients are
-// asked to come back at times spread over the given span.
+// runs and afterwards, and waits until those that were there are gone or ctx is
+// done: who comes back meanwhile, and again, holds nobody up. Clients are asked to
+// come back at times spread over the given span.
 func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread time.Duration) error {
 	s.Refuse(reason, spread)
 	end := &closing{reason, spread}
@@ -164,7 +172,7 @@ func (s *Sessions) Drain(ctx context.Context, reason wire.GoodbyeReason, spread 
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.viewers) > 0 && ctx.Err() == nil {
+	for s.staying > 0 && ctx.Err() == nil {
 		s.gone.Wait()
 	}
 	if err := ctx.Err(); err != nil {

@@ -261,7 +261,6 @@ func (v *Viewer) close() {
 	v.room.Broadcast()
 	v.mu.Unlock()
 	v.conn.Close(wire.CloseCode(reason), message)
-	v.host.latencies.forget(v.id)
 	v.waits(0)
 	if v.out.pingStop != nil {
 		v.out.pingStop()

@@ -59,6 +59,7 @@ type Viewer struct {
 	directive  uint32        // ID of the last one
 	farewell   *farewell     // set when the session is to end once its stream is delivered
 	goodbye    *wire.Goodbye // set once, when the session is to end
+	refused    bool          // it began with its end; guarded by Sessions.mu
 	left       bool          // nothing more can be received
 	shut       bool          // nor sent: a close frame was sent or received, or the connection lost
 }
@@ -88,6 +89,7 @@ func (v *Viewer) run() Closed {
 	go v.drive()
 	v.receive()
 	v.driver.Wait()
+	v.host.latencies.forget(v.id)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	stream := v.play.name
@@ -313,6 +315,9 @@ func (v *Viewer) greet(h wire.Hello, now time.Time) {
 		})
 		return
 	}
+	if v.ends() {
+		return // nobody needs to be asked about a token any more
+	}
 	grant, refusal := v.admit(&h)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -324,6 +329,13 @@ func (v *Viewer) greet(h wire.Hello, now time.Time) {
 		v.hold(grant)
 		v.welcome(h, now)
 	}
+}
+
+// ends reports whether the session has come to its end, or begins with it.
+func (v *Viewer) ends() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.goodbye != nil
 }
 
 // welcome opens the session. The caller holds mu.

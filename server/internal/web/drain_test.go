@@ -3,8 +3,11 @@ package web_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	framewirev1 "github.com/framewire/framewire/gen/go/framewire/v1"
 	"github.com/framewire/framewire/server/client"
@@ -108,4 +111,39 @@ func TestDrainSendsEverybodyAwaySpreadOut(t *testing.T) {
 		_ = late.Close()
 		t.Error("a new viewer was let in")
 	}
+}
+
+// Clients that come back again and again while the server goes hold nobody up.
+func TestDrainDoesNotWaitForThoseWhoComeBack(t *testing.T) {
+	s := serve(t, web.Options{})
+	s.demo("a")
+	v := s.dial(client.Options{}, "?stream=a")
+	v.fragment()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s.Refuse(wire.Restarting, time.Second)
+	coming, stop := context.WithCancel(ctx)
+	var clients sync.WaitGroup
+	for range 20 {
+		clients.Go(func() {
+			for coming.Err() == nil {
+				ws, _, err := websocket.Dial(coming, "ws://"+s.addr+"/ws", &websocket.DialOptions{Subprotocols: wire.Subprotocols()})
+				if err != nil {
+					continue
+				}
+				time.Sleep(50 * time.Millisecond) // before it notices that it is refused
+				_ = ws.CloseNow()
+			}
+		})
+	}
+	go func() {
+		for _, err := v.Receive(v.ctx); err == nil; _, err = v.Receive(v.ctx) {
+			continue
+		}
+	}()
+	if err := s.Drain(ctx, wire.Restarting, time.Second); err != nil {
+		t.Error(err)
+	}
+	stop()
+	clients.Wait()
 }

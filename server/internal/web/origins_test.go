@@ -54,6 +54,28 @@ func TestRefusedOriginsAreLoggedOnceAndCountedEachTime(t *testing.T) {
 	}
 }
 
+// Above a rate, pages that may not play get an answer that costs less.
+func TestManyRefusedPagesAreAnsweredCurtly(t *testing.T) {
+	web.TellRefusedPages(t, 2)
+	s := serve(t, web.Options{Log: slog.New(slog.DiscardHandler)})
+	told := 0
+	for curt := false; !curt; {
+		_, err := client.Dial(t.Context(), "ws://"+s.addr+"/ws", client.Options{Header: http.Header{"Origin": {"https://a.example"}}})
+		var goodbye *client.GoodbyeError
+		switch {
+		case errors.As(err, &goodbye):
+			told++
+		case err != nil && strings.Contains(err.Error(), "403"):
+			curt = true
+		default:
+			t.Fatal(err)
+		}
+	}
+	if told < 2 {
+		t.Errorf("%d are told why", told)
+	}
+}
+
 func TestListedOriginsMayReadMediaAndFrameThePlayer(t *testing.T) {
 	s := serve(t, web.Options{
 		Origins: []string{"good.example"},

@@ -86,6 +86,8 @@ type Server struct {
 	door         sync.RWMutex
 	shut         bool                    // guarded by door; nothing is added to running any more
 	leaving      atomic.Pointer[leaving] // nil until new viewers are refused
+	refusedMu    sync.Mutex
+	refusedPages gate.Bucket // guarded by refusedMu
 	ctx          context.Context
 	stop         context.CancelFunc // of everything but sessions
 }

@@ -38,14 +38,20 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	hurry := s.opts.Gate.Admit("watch", addressOf(r))
-	if hurry != nil && hurry.Curt {
-		tooOften(w, hurry)
+	refusal, curt := s.refusePage(r, play)
+	if curt {
+		explain(w, http.StatusForbidden, "%s", refusal.Message)
 		return
 	}
-	refusal := s.refusePage(r, play)
-	if refusal == nil && hurry != nil {
-		refusal = &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: hurry.Wait, Message: "Your address connects too often. Please come back a little later."}
+	if refusal == nil { // a page that may not play costs its visitors' address nothing
+		hurry := s.opts.Gate.Admit("watch", addressOf(r))
+		if hurry != nil && hurry.Curt {
+			tooOften(w, hurry)
+			return
+		}
+		if hurry != nil {
+			refusal = &wire.Goodbye{Reason: wire.GoodbyeOverloaded, RetryAfter: hurry.Wait, Message: "Your address connects too often. Please come back a little later."}
+		}
 	}
 	hj := &hijacker{ResponseWriter: w, own: connOf(r.Context())}
 	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
@@ -69,8 +75,9 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request) {
 	}
 	// Returning lets go of the request and of net/http's buffers and stack, which
 	// are larger than all else that a viewer needs.
-	if !s.run(func() { s.sessions.Serve(conn, peer) }) {
-		own.Close(wire.CloseCode(s.leaving.Load().reason), "")
+	serve := func() { s.sessions.Serve(conn, peer) }
+	if !s.run(serve) {
+		serve() // it begins with its end, and nobody waits for sessions any more
 	}
 }
 

@@ -73,7 +73,8 @@ const (
 	PublishEndReason_PUBLISH_END_REASON_ALREADY_PUBLISHING PublishEndReason = 14
 	// The server takes no publishers over this protocol.
 	PublishEndReason_PUBLISH_END_REASON_CLOSED PublishEndReason = 15
-	// Too many wrong keys came from this address. Come back later.
+	// Too many wrong keys, or too many attempts of other kinds, came from this address
+	// or with this token. Come back later.
 	PublishEndReason_PUBLISH_END_REASON_TOO_MANY_ATTEMPTS PublishEndReason = 16
 	// The server failed. Come back later.
 	PublishEndReason_PUBLISH_END_REASON_INTERNAL PublishEndReason = 17

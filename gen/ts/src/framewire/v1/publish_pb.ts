@@ -563,7 +563,8 @@ export enum PublishEndReason {
   CLOSED = 15,
 
   /**
-   * Too many wrong keys came from this address. Come back later.
+   * Too many wrong keys, or too many attempts of other kinds, came from this address
+   * or with this token. Come back later.
    *
    * @generated from enum value: PUBLISH_END_REASON_TOO_MANY_ATTEMPTS = 16;
    */
