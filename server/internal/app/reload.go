@@ -36,7 +36,9 @@ func (s *server) heedReloads() (stop func()) {
 	if reloadSignal != nil {
 		signal.Notify(s.reloads, reloadSignal)
 	}
-	watcher, err := config.Watch(s.configFiles)
+	watcher, err := config.Watch(s.configFiles, func(err error) {
+		s.log.Warn("files that the configuration names are not watched: when they change, SIGHUP has them read", "error", err)
+	})
 	if err != nil {
 		s.log.Warn("the configuration is read again on SIGHUP only", "error", err)
 		return func() { signal.Stop(s.reloads) }
@@ -82,8 +84,8 @@ func (s *server) followConfig(ctx context.Context) error {
 	}
 }
 
-// configFiles are the files on which the configuration depends, and the one that was
-// read last, where that was refused: a file that it names may be missing still.
+// configFiles are the files on which the configuration depends, its own first, and the
+// one that was read last, where that was refused: a file that it names may be missing still.
 func (s *server) configFiles() []string {
 	files := []string{s.opts.Reload.File}
 	for _, c := range []*config.Config{s.config.Load(), s.wanted.Load()} {

@@ -18,23 +18,37 @@ import (
 // write in several steps.
 const settle = 200 * time.Millisecond
 
+// longest is how long what is written without rest may put off that files are read: a
+// folder that is always busy does not keep a change from being seen.
+const longest = 2 * time.Second
+
+// attempts bounds how often folders are looked for that come and go meanwhile.
+const attempts = 4
+
 // Watcher tells of changes of files.
 type Watcher struct {
 	fs       *fsnotify.Watcher
 	files    func() []string
+	skipped  func(error)
 	followed map[string]bool
 	seen     map[string][sha256.Size]byte
+
+	// By real path: folders in which every event counts, and what counts besides.
+	folders, names map[string]bool
+	unwatched      map[string]bool // folders of which skipped was told
 }
 
 // Watch begins to watch files. They may be replaced, removed and made anew, and so
-// may their folders. files is asked anew after each change. The Watcher has to be
-// closed.
-func Watch(files func() []string) (*Watcher, error) {
+// may their folders. files is asked anew after each change. A folder that cannot be
+// watched, such as one that may not be listed, is an error where it is that of the first
+// file; for others, skipped is called, once while that lasts, and changes there are seen
+// when something else changes. The Watcher has to be closed.
+func Watch(files func() []string, skipped func(error)) (*Watcher, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch the configuration: %w", err)
 	}
-	w := &Watcher{fs: notify, files: files}
+	w := &Watcher{fs: notify, files: files, skipped: skipped}
 	now := w.files()
 	if err := w.watch(now); err != nil {
 		_ = notify.Close()
@@ -44,45 +58,158 @@ func Watch(files func() []string) (*Watcher, error) {
 	return w, nil
 }
 
-// watch watches files. Not them but their folders, or what there is of them: who
-// watches a file loses it when it is replaced.
+// watch watches files, and no others any more. Not them but their folders, or what there
+// is of them: who watches a file loses it when it is replaced.
 func (w *Watcher) watch(files []string) error {
-	for _, file := range files {
-		folder := filepath.Dir(file)
-		err := w.fs.Add(folder)
-		for errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder {
-			folder = filepath.Dir(folder)
-			err = w.fs.Add(folder)
+	failed := make(map[string]error)
+	for range attempts {
+		spots := w.locate(files)
+		clear(failed)
+		moved := false
+		for folder, at := range spots {
+			err := w.fs.Add(at.real)
+			if err != nil {
+				failed[folder] = fmt.Errorf("watch %s: %w", folder, err)
+			}
+			moved = moved || errors.Is(err, fs.ErrNotExist) || err == nil && at.next != "" && exists(at.next)
 		}
-		if err != nil {
-			return fmt.Errorf("watch %s: %w", folder, err)
+		if !moved {
+			break
+		}
+	}
+	before := w.unwatched
+	w.unwatched = make(map[string]bool, len(failed))
+	for i, file := range files {
+		folder := filepath.Dir(file)
+		err := failed[folder]
+		if err == nil || w.unwatched[folder] {
+			continue
+		}
+		if i == 0 {
+			return err
+		}
+		w.unwatched[folder] = true
+		if !before[folder] {
+			w.skipped(err)
 		}
 	}
 	return nil
 }
 
+// spot is where a folder is watched.
+type spot struct {
+	real string // the folder, or the nearest above it that is there
+	next string // in the latter case, what has to appear in it
+}
+
+// locate finds out where the folders of files are to be watched and which events
+// count there, and lets go of all others.
+func (w *Watcher) locate(files []string) map[string]spot {
+	spots := make(map[string]spot, len(files))
+	w.folders, w.names = make(map[string]bool), make(map[string]bool)
+	for _, file := range files {
+		folder := filepath.Dir(file)
+		at := find(folder)
+		spots[folder] = at
+		w.names[at.real] = true
+		if at.next == "" {
+			w.folders[at.real] = true
+		} else {
+			w.names[at.next] = true
+		}
+	}
+	for _, watched := range w.fs.WatchList() {
+		if !w.names[watched] {
+			_ = w.fs.Remove(watched) // it may be gone
+		}
+	}
+	return spots
+}
+
+// find returns where folder is to be watched. Paths are real ones, so that no folder
+// is watched under two names: its events would bear one of them only.
+func find(folder string) spot {
+	if abs, err := filepath.Abs(folder); err == nil {
+		folder = abs
+	}
+	next := ""
+	at, err := filepath.EvalSymlinks(folder)
+	for errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder {
+		next, folder = filepath.Base(folder), filepath.Dir(folder)
+		at, err = filepath.EvalSymlinks(folder)
+	}
+	if err != nil {
+		at = folder // to watch it tells what is wrong
+	}
+	if next != "" {
+		next = filepath.Join(at, next)
+	}
+	return spot{real: at, next: next}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// heeds reports whether an event of what has that name may concern one of the files.
+// In the folder of a file all may, because the file may be a link to a link there. In one
+// that is watched because the next below it is missing, only that one does.
+func (w *Watcher) heeds(name string) bool {
+	name = filepath.Clean(name)
+	return w.names[name] || w.folders[filepath.Dir(name)]
+}
+
 // Close ends the watching. It may be called more than once.
 func (w *Watcher) Close() { _ = w.fs.Close() }
+
+// rest tells when files have come to rest, or have been disturbed for too long.
+type rest struct {
+	timer *time.Timer
+	since time.Time // when they were disturbed first; zero: they rest
+}
+
+func newRest() *rest {
+	r := &rest{timer: time.NewTimer(settle)}
+	r.timer.Stop()
+	return r
+}
+
+// disturb has the timer fire later, but not later than longest after the first call
+// since it fired.
+func (r *rest) disturb() {
+	now := time.Now()
+	if r.since.IsZero() {
+		r.since = now
+	}
+	r.timer.Reset(min(settle, longest-now.Sub(r.since)))
+}
+
+// fired notes that the timer did.
+func (r *rest) fired() { r.since = time.Time{} }
 
 // Run calls changed whenever the content of one of the files has changed since
 // Watch, until ctx is done. changed is to return when it has acted on that, and to
 // report whether it could: where it could not, and other files are watched from then
 // on, it is called once more, because those may have been written meanwhile.
 func (w *Watcher) Run(ctx context.Context, changed func() bool) error {
-	rest := time.NewTimer(settle)
-	rest.Stop()
+	rest := newRest()
+	defer rest.timer.Stop()
 	again := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-w.fs.Events:
-			rest.Reset(settle)
+		case event := <-w.fs.Events:
+			if w.heeds(event.Name) {
+				rest.disturb()
+			}
 		case err := <-w.fs.Errors: // events were lost
 			if err != nil {
-				rest.Reset(settle)
+				rest.disturb()
 			}
-		case <-rest.C:
+		case <-rest.timer.C:
+			rest.fired()
 			files := w.files()
 			if err := w.watch(files); err != nil { // a folder may be there now
 				return err
@@ -94,7 +221,7 @@ func (w *Watcher) Run(ctx context.Context, changed func() bool) error {
 			w.seen = now
 			acted := changed()
 			if again = w.follow() && !acted; again {
-				rest.Reset(settle)
+				rest.disturb()
 			}
 		}
 	}
