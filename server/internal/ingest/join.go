@@ -12,9 +12,9 @@ import (
 const stillAfter = 5 * time.Second
 
 // maxDefer is how long an epoch waits for a keyframe at the most. Encoders that are
-// not told otherwise make one every 250 pictures, 10 s at 25 a second; one that has
+// not told otherwise make one every 250 pictures, 17 s at 15 a second; one that has
 // made none by then may never do so, and refresh its pictures by parts instead.
-const maxDefer = 10 * time.Second
+const maxDefer = 20 * time.Second
 
 // same reports whether two sets of tracks are one, also in how the source calls them.
 func same(a, b []*track) bool {

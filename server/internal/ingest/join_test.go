@@ -135,7 +135,7 @@ func TestSoundWaitsForAKeyframeForSoLong(t *testing.T) {
 	p.start(p.run, videoTrack())
 	p.picture(true)
 	p.start(p.run, videoTrack(), audioTrack())
-	const pictures = int(12 * time.Second / frame)
+	const pictures = int((maxDefer + 2*time.Second) / frame)
 	for range pictures {
 		p.sound(2)
 		p.picture(false)

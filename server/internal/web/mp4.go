@@ -201,7 +201,10 @@ func (f *feed) enter(id uint32) error {
 	case !bytes.Equal(f.init(f.epoch), f.init(epoch)):
 		return errEnded
 	}
+	// The next epoch with the same pictures may begin without a keyframe.
+	if f.epoch == nil || epoch.ID != f.epoch.ID+1 {
+		f.needKey = true
+	}
 	f.epoch = epoch
-	f.needKey = true
 	return nil
 }

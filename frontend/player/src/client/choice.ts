@@ -14,6 +14,11 @@ export class Choice {
   #video: Chosen | undefined;
   #audio: Chosen | undefined;
 
+  /** Whether these are tracks of the stream, or none. */
+  fits({ video, audio }: TrackChoice, of: StreamStarted | undefined): boolean {
+    return [video, audio].every((id) => !id || of?.tracks.some((track) => track.id === id));
+  }
+
   /** The viewer chose these tracks of a stream. */
   made({ video, audio }: TrackChoice, of: StreamStarted | undefined): void {
     if (video !== undefined) this.#video = chosen(video, of);

@@ -116,14 +116,16 @@ export class FramewireClient extends Commands {
     this.#position.paused = paused;
   }
 
-  /** Tracks to choose once there is a session again. */
-  chooseTracks(tracks: TrackChoice): void {
+  /** Tracks to choose once there is a session again; false where the stream, as it was, has no such track. */
+  chooseTracks(tracks: TrackChoice): boolean {
+    if (!this.#choice.fits(tracks, this.#started)) return false;
     this.#choice.made(tracks, this.#started);
+    return true;
   }
 
   override async selectTracks(tracks: TrackChoice): Promise<void> {
     await super.selectTracks(tracks);
-    this.chooseTracks(tracks);
+    this.#choice.made(tracks, this.#started);
   }
 
   override async subscribeStreams(enabled = true): Promise<readonly StreamInfo[]> {

@@ -6,7 +6,7 @@ import { type HostLink, spawn } from "../host/spawn.ts";
 import type { FailureReason, PlayerStatus, Stats } from "../status.ts";
 import { nameOf } from "../wire/index.ts";
 import { CommandDesk } from "./commands.ts";
-import { takeEarly } from "./early.ts";
+import { startedEarly, takeEarly } from "./early.ts";
 import { Screen, type ScreenEvents } from "./screen.ts";
 import { noFacts, sameStatus, statusOf } from "./status.ts";
 
@@ -196,7 +196,7 @@ export class Controller {
     this.#facts = { ...noFacts(), opened: true };
     const hidden = document.hidden && !document.pictureInPictureElement;
     // Browsers do not open a MediaSource in a page that was never seen; visibility comes back to this.
-    if (hidden) return this.update();
+    if (hidden && !startedEarly()) return this.update();
     if (!mediaSourceClass()) return this.#fail("no_media_source", "This browser has no Media Source Extensions.");
     const source = this.#source();
     let url: URL;
@@ -227,6 +227,8 @@ export class Controller {
     this.#screen = early?.screen ?? new Screen(this.#video, behind);
     this.#screen.handTo(behind);
     this.#screen.setSound(settings.volume, settings.muted);
+    if (hidden) this.visibility(false);
+    if (early?.paused) this.pause();
     this.#dispatch("loadstart");
     this.update();
   }

@@ -13,9 +13,14 @@ export interface EarlyStart extends StartedWorker {
   readonly options: OpenOptions;
   /** What shows the pictures, once there was a video element to show them in. */
   screen: Screen | undefined;
+  /** The browser paused by itself: a media key was pressed. */
+  paused: boolean;
 }
 
 const early = "framewireEarlyStart";
+
+/** What the next of its kind makes void: nobody needs to have heard it. */
+const toldAgain: ReadonlySet<ToPage["type"]> = new Set(["stats", "range"]);
 
 type Scope = { [early]?: EarlyStart };
 
@@ -26,27 +31,36 @@ type Scope = { [early]?: EarlyStart };
  */
 export function startEarly(url: string, options: OpenOptions, find: () => HTMLVideoElement | undefined): void {
   const worker = workerOf(connecting(url, options.url));
-  const start: EarlyStart = { worker, options, said: [], screen: undefined };
-  const show = () => {
-    start.screen ??= screenOf(find(), worker, options);
-    const { screen } = start;
-    if (screen) start.said = start.said.filter((message) => message === "ready" || !screen.obey(message));
+  const start: EarlyStart = { worker, options, said: [], failed: false, screen: undefined, paused: false };
+  const heard = (message: ToPage | "ready") => {
+    if (message === "ready" || !(start.screen?.obey(message) || toldAgain.has(message.type))) start.said.push(message);
+  };
+  const look = () => {
+    start.screen ??= screenOf(find(), start);
+    if (start.screen) start.said.splice(0).forEach(heard);
   };
   worker.onmessage = ({ data }: MessageEvent<ToPage | "ready">) => {
-    start.said.push(data);
-    if (data !== "ready") show();
+    if (!start.screen) look();
+    heard(data);
   };
-  document.addEventListener("DOMContentLoaded", show, { once: true });
+  worker.onerror = () => {
+    start.failed = true;
+  };
+  document.addEventListener("DOMContentLoaded", look, { once: true });
   worker.postMessage({ type: "open", options } satisfies ToHost);
   (globalThis as Scope)[early] = start;
 }
 
-function screenOf(video: HTMLVideoElement | undefined, worker: Worker, { settings }: OpenOptions): Screen | undefined {
+function screenOf(video: HTMLVideoElement | undefined, start: EarlyStart): Screen | undefined {
   if (!video) return undefined;
+  const { worker, options } = start;
+  const { settings } = options;
   const screen = new Screen(video, {
     send: (message) => worker.postMessage(message),
     allowed: () => {}, // whoever takes it over asks again
-    paused: () => {},
+    paused: () => {
+      start.paused = true;
+    },
   });
   screen.setSound(settings.volume, settings.muted);
   screen.want(true);

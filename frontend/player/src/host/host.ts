@@ -269,8 +269,7 @@ export class Host {
         this.#set({ latencyTargetMs: call.args[0] });
         return true;
       case "selectTracks":
-        this.#client.chooseTracks(call.args[0]);
-        return true;
+        return this.#client.chooseTracks(call.args[0]);
       default:
         return false;
     }

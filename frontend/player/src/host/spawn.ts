@@ -109,7 +109,7 @@ class RemoteHost implements HostLink {
   #unproven: ToHost[] = [];
   #local: LocalHost | undefined;
 
-  constructor(receive: (message: ToPage) => void, options: OpenOptions, { worker, said }: StartedWorker) {
+  constructor(receive: (message: ToPage) => void, options: OpenOptions, { worker, said, failed }: StartedWorker) {
     this.#receive = receive;
     this.#options = options;
     this.#worker = worker;
@@ -119,6 +119,7 @@ class RemoteHost implements HostLink {
     // Nothing is told from within a call. No message can come before this.
     queueMicrotask(() => {
       for (const message of said) this.#hear(message);
+      if (failed) this.#fallBack();
     });
   }
 
@@ -179,5 +180,5 @@ function startWorker(options: OpenOptions): StartedWorker {
   warm = undefined;
   if (!worker) throw new Error("no worker factory is set");
   worker.postMessage({ type: "open", options } satisfies ToHost);
-  return { worker, said: [] };
+  return { worker, said: [], failed: false };
 }

@@ -24,6 +24,8 @@ import(${JSON.stringify(module)}).catch((error) => setTimeout(() => { throw erro
 export interface StartedWorker {
   readonly worker: Worker;
   said: (ToPage | "ready")[];
+  /** It could not be started, or broke. */
+  failed: boolean;
 }
 
 /** Starts a worker that runs a text. */
