@@ -65,7 +65,10 @@ func Floor(ctx context.Context, l net.Listener, p Pattern) error {
 	var accepting sync.WaitGroup
 	defer accepting.Wait()
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer stop()
+	defer func() {
+		stop() // it may not have begun, though ctx is done
+		_ = l.Close()
+	}()
 	accepting.Go(func() {
 		for {
 			conn, err := l.Accept()
