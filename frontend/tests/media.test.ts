@@ -100,8 +100,7 @@ describe("/streams/NAME.mp4", () => {
   }
 
   it("plays in a bare video tag", async (stage) => {
-    const page = await stage.open(`http://${address}/healthz`);
-    stage.allow(/favicon\.ico/);
+    const page = await blank(stage);
     await page.setContent(`<video src="${mp4("demo")}" autoplay muted></video>`);
     const state = () =>
       page.evaluate(() => {
@@ -116,6 +115,15 @@ describe("/streams/NAME.mp4", () => {
     });
   });
 });
+
+/** A page of the server's origin without anything, and without a policy. */
+async function blank(stage: Stage) {
+  const page = await stage.open("about:blank");
+  const url = `http://${address}/blank`;
+  await page.route(url, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
+  await page.goto(url);
+  return page;
+}
 
 describe("pictures", () => {
   it("/streams/NAME.mjpeg is a sequence of whole JPEGs", async () => {
@@ -134,8 +142,7 @@ describe("pictures", () => {
   });
 
   it("/streams/NAME.mjpeg and .jpg show in an img", async (stage) => {
-    const page = await stage.open(`http://${address}/healthz`);
-    stage.allow(/favicon\.ico/);
+    const page = await blank(stage);
     for (const kind of ["mjpeg", "jpg"]) {
       await page.setContent(`<img src="http://${address}/streams/demo.${kind}" alt="">`);
       await until(`the picture of .${kind}`, () => page.evaluate(() => (document.images[0]?.naturalWidth ?? 0) > 0));
