@@ -128,7 +128,7 @@ func parse(data []byte, c *Config) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &value):
-		if at := firstValue(data, value.value); at != nil {
+		if at := onlyValue(data, value.value); at != nil {
 			return &located{ErrInvalid, fmt.Sprintf("%v: %s%v", ErrInvalid, at.head(), value), at.show(data)}
 		}
 		return fmt.Errorf("%w: %w", ErrInvalid, value)

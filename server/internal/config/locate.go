@@ -166,8 +166,9 @@ func plain(text string) string {
 	return text
 }
 
-// firstValue is where a value is written first, nil where it is not.
-func firstValue(text []byte, value string) *place {
+// onlyValue is where a value is written, nil where it is not, or more than once: the
+// YAML reader does not tell which of them it means.
+func onlyValue(text []byte, value string) *place {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil
@@ -176,6 +177,9 @@ func firstValue(text []byte, value string) *place {
 	for _, doc := range file.Docs {
 		ast.Walk(s, doc.Body)
 	}
+	if s.found != 1 {
+		return nil
+	}
 	return s.at
 }
 
@@ -183,14 +187,14 @@ func firstValue(text []byte, value string) *place {
 type search struct {
 	value string
 	at    *place
+	found int
 }
 
 // Visit implements ast.Visitor.
 func (s *search) Visit(n ast.Node) ast.Visitor {
-	if s.at == nil {
-		if scalar, ok := n.(ast.ScalarNode); ok && fmt.Sprint(scalar.GetValue()) == s.value {
-			s.at = placeOf(n)
-		}
+	if scalar, ok := n.(ast.ScalarNode); ok && fmt.Sprint(scalar.GetValue()) == s.value {
+		s.at = placeOf(n)
+		s.found++
 	}
 	return s
 }

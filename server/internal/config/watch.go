@@ -220,7 +220,9 @@ func (w *Watcher) Run(ctx context.Context, changed func() bool) error {
 			}
 			w.seen = now
 			acted := changed()
-			if again = w.follow() && !acted; again {
+			others, more := w.follow()
+			again = others && !acted
+			if again || more {
 				rest.disturb()
 			}
 		}
@@ -228,19 +230,23 @@ func (w *Watcher) Run(ctx context.Context, changed func() bool) error {
 }
 
 // follow has what w knows of files follow them, and reports whether there is one that
-// was not among them. Of those that were watched before, what has been acted on stays what counts.
-func (w *Watcher) follow() (others bool) {
+// was not among them, and whether there is more to act on. Of those that were watched
+// before, what has been acted on stays what counts.
+func (w *Watcher) follow() (others, more bool) {
 	files := w.files()
 	_ = w.watch(files) // and again with the next event
 	for file, sum := range contents(files) {
-		if _, known := w.seen[file]; !known {
+		seen, known := w.seen[file]
+		if !known && !w.followed[file] {
 			w.seen[file] = sum
-			others = others || !w.followed[file]
+			others = true
+		} else if seen != sum {
+			more = true
 		}
 	}
 	w.followed = set(files)
 	maps.DeleteFunc(w.seen, func(file string, _ [sha256.Size]byte) bool { return !w.followed[file] })
-	return others
+	return others, more
 }
 
 func set(files []string) map[string]bool {
