@@ -36,17 +36,22 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+/** What is asked of the page beside that which a test looks at. */
+const quiet = {
+  seek: () => {},
+  rate: () => {},
+  soundFrom: () => {},
+  tracks: () => {},
+  gap: () => {},
+  starved: () => {},
+};
+
 describe("another epoch", () => {
   it("has its init segment appended where that is another one, and not where it is the same", () => {
     const engine = new Engine(profileOf("Chrome"), () => 0, {
       attach: ({ source }) => setTimeout(() => source.dispatchEvent(new Event("sourceopen"))),
       recovery: () => {},
-      seek: () => {},
-      rate: () => {},
-      soundFrom: () => {},
-      tracks: () => {},
-      gap: () => {},
-      starved: () => {},
+      ...quiet,
     });
     const epoch = (number: number, ...init: number[]) => {
       const initSegment = Uint8Array.from(init);
@@ -78,12 +83,7 @@ describe("a MediaSource that breaks", () => {
         setTimeout(() => source.dispatchEvent(new Event("sourceopen")));
       },
       recovery: (recovery) => recoveries.push(recovery),
-      seek: () => {},
-      rate: () => {},
-      soundFrom: () => {},
-      tracks: () => {},
-      gap: () => {},
-      starved: () => {},
+      ...quiet,
     });
     const track = { id: 1, kind: TrackKind.VIDEO, timescale: 1000, mimeType: 'video/mp4; codecs="avc1.42c01e"' };
     refusals = 3;
