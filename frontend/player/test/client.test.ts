@@ -171,6 +171,12 @@ describe("connect", () => {
     begins("silent", track(7, 1));
     expect(asked().at(-1)).toMatchObject({ videoTrackId: 0 });
     client.close();
+
+    const another = await open({ chosenTracks: client.chosenTracks });
+    socket().accept();
+    begins("demo", track(1, 1), track(2, 2, "en"), track(3, 2, "de"));
+    expect(asked(), "in another client").toMatchObject([{ videoTrackId: 0, audioTrackId: 3 }]);
+    another.client.close();
   });
 
   it("matches answers by id, and rejects with code and field", async () => {

@@ -1,18 +1,23 @@
 import { nameOf } from "../wire/index.ts";
-import type { StreamStarted, Track, TrackChoice } from "./types.ts";
+import type { Chosen, ChosenTracks, StreamStarted, Track, TrackChoice } from "./types.ts";
 
 const kinds = ["video", "audio"] as const;
-
-/** A track of a stream, or none of its kind. */
-type Chosen = "none" | { readonly stream: string; readonly id: number; readonly language: string };
 
 /**
  * What the viewer chose of the tracks, to be asked for again where the server
  * does not know: in another session, and of another stream.
  */
 export class Choice {
-  #video: Chosen | undefined;
-  #audio: Chosen | undefined;
+  #made: ChosenTracks;
+
+  /** @param made what was chosen in another client */
+  constructor(made: ChosenTracks = {}) {
+    this.#made = made;
+  }
+
+  get made(): ChosenTracks {
+    return this.#made;
+  }
 
   /** Whether these are tracks of the stream, or none. */
   fits({ video, audio }: TrackChoice, of: StreamStarted | undefined): boolean {
@@ -20,18 +25,19 @@ export class Choice {
   }
 
   /** The viewer chose these tracks of a stream. */
-  made({ video, audio }: TrackChoice, of: StreamStarted | undefined): void {
-    if (video !== undefined) this.#video = chosen(video, of);
-    if (audio !== undefined) this.#audio = chosen(audio, of);
+  make(tracks: TrackChoice, of: StreamStarted | undefined): void {
+    for (const kind of kinds) {
+      const id = tracks[kind];
+      if (id !== undefined) this.#made = { ...this.#made, [kind]: chosen(id, of) };
+    }
   }
 
   /** What has to be asked for of a stream of which nothing was; undefined where nothing has to be. */
   of(stream: StreamStarted): TrackChoice | undefined {
-    const wanted = { video: this.#video, audio: this.#audio };
     const tracks: { video?: number; audio?: number } = {};
     for (const kind of kinds) {
       const all = stream.tracks.filter((track) => nameOf("TrackKind", track.kind) === kind);
-      const id = all.length > 0 ? idOf(wanted[kind], all, stream.stream) : undefined;
+      const id = all.length > 0 ? idOf(this.#made[kind], all, stream.stream) : undefined;
       // The first one is what the server sends anyway.
       if (id !== undefined && id !== all[0]?.id) tracks[kind] = id;
     }

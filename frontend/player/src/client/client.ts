@@ -13,6 +13,7 @@ import { Link } from "./link.ts";
 import { Position } from "./position.ts";
 import { expiryOf, renewAfter } from "./token.ts";
 import type {
+  ChosenTracks,
   ClientEvents,
   ConnectionState,
   ConnectOptions,
@@ -49,7 +50,7 @@ export class FramewireClient extends Commands {
   readonly #clock = new ServerClock();
   readonly #backoff = new Backoff();
   readonly #position = new Position();
-  readonly #choice = new Choice();
+  readonly #choice: Choice;
   readonly #online = () => this.reconnectNow();
 
   #link: Link | undefined;
@@ -74,6 +75,7 @@ export class FramewireClient extends Commands {
     super();
     this.#url = endpoint(url);
     this.#options = options;
+    this.#choice = new Choice(options.chosenTracks);
     this.#stream = options.stream ?? this.#url.searchParams.get("stream") ?? undefined;
     this.#settings = { volume: 1, muted: false, latencyTargetMs: 0, ...options.settings };
     globalThis.addEventListener?.("online", this.#online);
@@ -116,16 +118,21 @@ export class FramewireClient extends Commands {
     this.#position.paused = paused;
   }
 
+  /** What the viewer has chosen of the tracks, for another client to go on with. */
+  get chosenTracks(): ChosenTracks {
+    return this.#choice.made;
+  }
+
   /** Tracks to choose once there is a session again; false where the stream, as it was, has no such track. */
   chooseTracks(tracks: TrackChoice): boolean {
     if (!this.#choice.fits(tracks, this.#started)) return false;
-    this.#choice.made(tracks, this.#started);
+    this.#choice.make(tracks, this.#started);
     return true;
   }
 
   override async selectTracks(tracks: TrackChoice): Promise<void> {
     await super.selectTracks(tracks);
-    this.#choice.made(tracks, this.#started);
+    this.#choice.make(tracks, this.#started);
   }
 
   override async subscribeStreams(enabled = true): Promise<readonly StreamInfo[]> {

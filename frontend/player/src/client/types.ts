@@ -45,6 +45,8 @@ export interface ConnectOptions {
   /** Access token, or what gives one; asked before every connection. */
   readonly token?: string | (() => string | Promise<string>);
   readonly settings?: Partial<Settings>;
+  /** What the viewer chose of the tracks in another client, as its chosenTracks tells it. */
+  readonly chosenTracks?: ChosenTracks | undefined;
   /**
    * MIME types with codecs that can be decoded. Default: what MediaSource here
    * says; without MediaSource, everything.
@@ -63,6 +65,15 @@ export interface ConnectOptions {
 export interface TrackChoice {
   readonly video?: number;
   readonly audio?: number;
+}
+
+/** A track of a stream that a viewer chose, or none of its kind. */
+export type Chosen = "none" | { readonly stream: string; readonly id: number; readonly language: string };
+
+/** What a viewer chose of the tracks, of whatever streams; a kind of which nothing was chosen is left out. */
+export interface ChosenTracks {
+  readonly video?: Chosen | undefined;
+  readonly audio?: Chosen | undefined;
 }
 
 /** Where to begin playing. */

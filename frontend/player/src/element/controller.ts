@@ -1,6 +1,6 @@
 import { FramewireError } from "../client/errors.ts";
 import { mediaSourceClass } from "../client/media-source.ts";
-import type { SessionState, Settings, StreamInfo } from "../client/types.ts";
+import type { ChosenTracks, SessionState, Settings, StreamInfo } from "../client/types.ts";
 import type { CommandCall, LiveRange, MediaInfo, OpenOptions, ToPage } from "../host/messages.ts";
 import { type HostLink, spawn } from "../host/spawn.ts";
 import type { FailureReason, PlayerStatus, Stats } from "../status.ts";
@@ -43,6 +43,8 @@ export class Controller {
   #facts = noFacts();
   #waiters: Waiter[] = [];
   #token: Token | undefined;
+  /** Kept for the next host. */
+  #chosenTracks: ChosenTracks | undefined;
 
   status: PlayerStatus = { kind: "idle" };
   stats: Stats | undefined;
@@ -210,6 +212,7 @@ export class Controller {
     const options: OpenOptions = {
       url: url.href,
       settings,
+      chosenTracks: this.#chosenTracks,
       hasToken: source.token !== undefined,
       visible: true,
     };
@@ -257,6 +260,9 @@ export class Controller {
         return this.update();
       case "settings":
         return this.setSound(message.settings);
+      case "chosen":
+        this.#chosenTracks = message.tracks;
+        return;
       case "media":
         return this.#setMedia(message.media);
       case "range":

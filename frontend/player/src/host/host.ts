@@ -44,10 +44,11 @@ export class Host {
   constructor(options: OpenOptions, post: PostToPage, socket?: WebSocket) {
     this.#post = post;
     this.#visible = options.visible;
-    const { settings } = options;
+    const { settings, chosenTracks } = options;
     const client = new FramewireClient(options.url, {
       ...(options.hasToken && { token: () => this.#askToken() }),
       settings,
+      chosenTracks,
       ...(socket && { WebSocket: beginningWith(socket) }),
     });
     this.#client = client;
@@ -230,6 +231,7 @@ export class Host {
   async #command(id: number, call: CommandCall): Promise<void> {
     try {
       const streams = await this.#call(call);
+      if (call.name === "selectTracks") this.#post({ type: "chosen", tracks: this.#client.chosenTracks });
       this.#post({ type: "answer", id, ...(streams && { streams }) });
     } catch (error) {
       const { code, message, field } =

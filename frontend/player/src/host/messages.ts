@@ -1,6 +1,13 @@
 import type { Commands } from "../client/commands.ts";
 import type { FramewireErrorCode } from "../client/errors.ts";
-import type { ClientEvents, ConnectionState, SessionState, Settings, StreamInfo } from "../client/types.ts";
+import type {
+  ChosenTracks,
+  ClientEvents,
+  ConnectionState,
+  SessionState,
+  Settings,
+  StreamInfo,
+} from "../client/types.ts";
 import type { PlayheadSample, ShownFrame } from "../engine/playhead.ts";
 import type { FailureReason, GapInfo, Notice, Recovery, Stats, UndecodableTrack } from "../status.ts";
 import type { Moment, Seconds } from "../units.ts";
@@ -17,6 +24,8 @@ export type CommandCall = {
 export interface OpenOptions {
   readonly url: string;
   readonly settings: Settings;
+  /** What the viewer chose of the tracks before. */
+  readonly chosenTracks?: ChosenTracks | undefined;
   /** True if the page has a token to give; it is asked for one before every connection. */
   readonly hasToken: boolean;
   readonly visible: boolean;
@@ -87,6 +96,7 @@ export type ToPage =
   | { readonly type: "session"; readonly session: SessionState; readonly resting: boolean }
   /** Settings that the first session begins with were changed before there was one. */
   | { readonly type: "settings"; readonly settings: Settings }
+  | { readonly type: "chosen"; readonly tracks: ChosenTracks }
   | { readonly type: "media"; readonly media: MediaInfo }
   | { readonly type: "range"; readonly range: LiveRange }
   | { readonly type: "waiting"; readonly waiting: ClientEvents["waiting"] }
