@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ErrorCode } from "@framewire/schema/control";
 import { ClientMessageSchema, GoodbyeReason, ServerMessageSchema } from "@framewire/schema/session";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Backoff } from "../src/client/backoff.ts";
@@ -198,6 +199,113 @@ describe("connect", () => {
     await expect(pause).resolves.toBeUndefined();
     await expect(volume).rejects.toMatchObject({ code: "invalid_argument", field: "command.set_volume.volume" });
     client.close();
+  });
+
+  it("tells when a command that came too fast may come again", async () => {
+    const { client, socket } = await open();
+    socket().accept();
+    const mute = client.setMuted(true);
+    socket().tell({
+      body: {
+        case: "commandResult",
+        value: { id: 1, outcome: { case: "error", value: { code: ErrorCode.TOO_MANY_COMMANDS, retryAfterMs: 700 } } },
+      },
+    });
+    await expect(mute).rejects.toMatchObject({ code: "too_many_commands", retryAfter: 700 });
+    const error = await mute.catch((refused: FramewireError) => refused);
+    expect(error?.toWire(), "in the answer to a directive").toMatchObject({ retryAfterMs: 700 });
+    client.close();
+  });
+
+  describe("what a new session asks for by itself", () => {
+    const commands = (socket: FakeSocket) =>
+      socket.heard("command").map(({ value }) => value as { id: number; body: { case: string } });
+    const answer = (socket: FakeSocket, outcome: object) => {
+      const id = commands(socket).at(-1)?.id ?? 0;
+      socket.tell({ body: { case: "commandResult", value: { id, outcome } } } as Parameters<FakeSocket["tell"]>[0]);
+    };
+    const list = (...names: string[]) => ({
+      case: "streams",
+      value: { streams: names.map((name) => ({ name })) },
+    });
+    const tooFast = { case: "error", value: { code: ErrorCode.TOO_MANY_COMMANDS, retryAfterMs: 700 } };
+    const refused = { case: "error", value: { code: ErrorCode.PERMISSION_DENIED } };
+
+    async function subscribedAnew() {
+      const opened = await open();
+      const { client, socket } = opened;
+      socket().accept();
+      const subscribed = client.subscribeStreams();
+      answer(socket(), list("a"));
+      await subscribed;
+      const lists: string[][] = [];
+      client.on("streams", (streams) => lists.push(streams.map(({ name }) => name)));
+      socket().break();
+      await vi.advanceTimersByTimeAsync(300);
+      socket().accept();
+      expect(commands(socket())).toHaveLength(1);
+      return { ...opened, lists };
+    }
+
+    it("comes again when the server says that it came too fast", async () => {
+      const { client, socket, lists } = await subscribedAnew();
+      answer(socket(), tooFast);
+      await vi.advanceTimersByTimeAsync(690);
+      expect(commands(socket())).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(20);
+      expect(commands(socket())).toMatchObject([
+        { body: { case: "subscribeStreams" } },
+        { body: { case: "subscribeStreams" } },
+      ]);
+      answer(socket(), list("a", "b"));
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(lists).toEqual([["a", "b"]]);
+      expect(commands(socket())).toHaveLength(2);
+      client.close();
+    });
+
+    it("does not come again when it is refused, or wanted no more", async () => {
+      const first = await subscribedAnew();
+      answer(first.socket(), refused);
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(commands(first.socket())).toHaveLength(1);
+      first.client.close();
+
+      const second = await subscribedAnew();
+      answer(second.socket(), tooFast);
+      await vi.advanceTimersByTimeAsync(0);
+      const ended = second.client.subscribeStreams(false);
+      answer(second.socket(), list());
+      await ended;
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(commands(second.socket())).toHaveLength(2);
+      second.client.close();
+    });
+
+    it("waits for nothing once the session is over", async () => {
+      const { client, socket } = await subscribedAnew();
+      answer(socket(), tooFast);
+      await vi.advanceTimersByTimeAsync(0);
+      client.close();
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it("chooses tracks again that were chosen too fast", async () => {
+      const { client, socket } = await open({ chosenTracks: { audio: "none" } });
+      socket().accept();
+      const tracks = [
+        { id: 1, kind: 1 },
+        { id: 2, kind: 2 },
+      ];
+      socket().tell({ body: { case: "streamStarted", value: { stream: "demo", instance: "i", epoch: 1, tracks } } });
+      answer(socket(), tooFast);
+      await vi.advanceTimersByTimeAsync(710);
+      expect(commands(socket())).toMatchObject([
+        { body: { case: "selectTracks" } },
+        { body: { case: "selectTracks", value: { audioTrackId: 0 } } },
+      ]);
+      client.close();
+    });
   });
 
   it("rejects commands when there is no one to ask, and when the connection breaks", async () => {

@@ -67,6 +67,8 @@ export class FramewireClient extends Commands {
   /** The token that the server has, and when it is to be replaced. */
   #token = "";
   #renewal: ReturnType<typeof setTimeout> | undefined;
+  /** What this session was refused because it came too fast, and asks for again. */
+  readonly #repeats = new Set<ReturnType<typeof setTimeout>>();
   #openedAt: Moment = 0;
   #attempt = 1;
   #reconnects = 0;
@@ -171,7 +173,7 @@ export class FramewireClient extends Commands {
   close(): void {
     if (this.#state.phase === "closed") return;
     clearTimeout(this.#retry);
-    clearTimeout(this.#renewal);
+    this.#sessionOver();
     globalThis.removeEventListener?.("online", this.#online);
     const link = this.#link;
     this.#link = undefined;
@@ -249,7 +251,7 @@ export class FramewireClient extends Commands {
 
   #ended(reason: DisconnectReason, message: string): void {
     this.#link = undefined;
-    clearTimeout(this.#renewal);
+    this.#sessionOver();
     const why = this.#goodbye ?? { reason, message };
     this.rejectAll(new FramewireError("connection_lost", why.message || "the connection broke"));
     if (this.#openedAt && now() - this.#openedAt > proven) this.#backoff.reset();
@@ -330,12 +332,29 @@ export class FramewireClient extends Commands {
     this.#untold = true;
     this.#setState({ phase: "open", sessionId, server });
     this.#renewInTime();
-    if (!this.#subscribed) return;
     // A subscription is the session's, and this is another one.
-    this.subscribeStreams().then(
-      (streams) => this.#events.emit("streams", streams),
-      () => {}, // the list is told no more, as the server wants it
-    );
+    this.#insist(async () => {
+      if (this.#subscribed) this.#events.emit("streams", await super.subscribeStreams());
+    });
+  }
+
+  /** Asks, and again where it came too fast for the server; what it refuses is left at that. */
+  #insist(ask: () => Promise<void>): void {
+    ask().catch(({ retryAfter }: FramewireError) => {
+      if (!(retryAfter > 0) || this.#state.phase !== "open") return;
+      const repeat = setTimeout(() => {
+        this.#repeats.delete(repeat);
+        this.#insist(ask);
+      }, retryAfter);
+      this.#repeats.add(repeat);
+    });
+  }
+
+  /** Ends what waits to be asked of the session. */
+  #sessionOver(): void {
+    clearTimeout(this.#renewal);
+    for (const repeat of this.#repeats) clearTimeout(repeat);
+    this.#repeats.clear();
   }
 
   #streamStarted(started: StreamStarted): void {
@@ -344,9 +363,12 @@ export class FramewireClient extends Commands {
     this.#started = started;
     this.#position.started(started);
     this.#events.emit("started", started);
-    const tracks = untold ? this.#choice.of(started) : undefined;
-    // Where the server refuses, what it sends plays.
-    if (tracks) super.selectTracks(tracks).catch(() => {});
+    if (!untold) return;
+    this.#insist(async () => {
+      // By now another stream may play, which was asked for by itself.
+      const tracks = this.#started?.stream === started.stream && this.#choice.of(this.#started);
+      if (tracks) await super.selectTracks(tracks);
+    });
   }
 
   #sessionState(session: SessionState): void {

@@ -23,8 +23,8 @@ export class CommandDesk {
   answer(id: number, failure: Failure | undefined, streams: readonly StreamInfo[]): void {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
-    if (failure) pending?.reject(new FramewireError(failure.code, failure.message, failure.field));
-    else pending?.resolve(streams);
+    if (!failure) return pending?.resolve(streams);
+    pending?.reject(new FramewireError(failure.code, failure.message, failure.field, failure.retryAfter));
   }
 
   rejectAll(error: FramewireError): void {

@@ -234,9 +234,9 @@ export class Host {
       if (call.name === "selectTracks") this.#post({ type: "chosen", tracks: this.#client.chosenTracks });
       this.#post({ type: "answer", id, ...(streams && { streams }) });
     } catch (error) {
-      const { code, message, field } =
+      const { code, message, field, retryAfter } =
         error instanceof FramewireError ? error : new FramewireError("internal", String(error));
-      this.#post({ type: "answer", id, failure: { code, message, field } });
+      this.#post({ type: "answer", id, failure: { code, message, field, retryAfter } });
     }
   }
 

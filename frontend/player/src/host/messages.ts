@@ -10,7 +10,7 @@ import type {
 } from "../client/types.ts";
 import type { PlayheadSample, ShownFrame } from "../engine/playhead.ts";
 import type { FailureReason, GapInfo, Notice, Recovery, Stats, UndecodableTrack } from "../status.ts";
-import type { Moment, Seconds } from "../units.ts";
+import type { Millis, Moment, Seconds } from "../units.ts";
 
 /** Commands that the page may ask of the host. */
 export type CommandName = Exclude<keyof Commands, number | symbol>;
@@ -53,6 +53,7 @@ export interface Failure {
   readonly code: FramewireErrorCode;
   readonly message: string;
   readonly field: string;
+  readonly retryAfter: Millis;
 }
 
 /** What plays, for the element's media properties. */
