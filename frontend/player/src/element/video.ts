@@ -182,6 +182,8 @@ export class FramewireVideoElement extends MediaElement {
   get playbackRate(): number {
     return 1;
   }
+  /** Controls that were made for recordings set it; live has no other rate. */
+  set playbackRate(_: number) {}
   get streamType(): "live" | "unknown" {
     return this.#control.media ? "live" : "unknown";
   }

@@ -63,7 +63,7 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
   color: inherit; background: transparent; cursor: pointer;
 }
 .icon:hover { background: rgb(255 255 255 / .14); }
-.icon svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
+:is(.icon, .pill) svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 :is(.icon, .button, .pill, .play):focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 
 .top {
@@ -84,7 +84,6 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
 .message-title { font-size: 17px; font-weight: 650; font-variant-numeric: tabular-nums; }
 .message-text { color: #cdd3de; }
 .elsewhere { display: grid; gap: 8px; margin: 6px 0 0; }
-.elsewhere[hidden] { display: none; }
 .elsewhere a { color: inherit; text-underline-offset: 3px; pointer-events: auto; }
 .ring {
   width: 38px; height: 38px; border-radius: 50%; border: 3px solid rgb(255 255 255 / .2); border-top-color: #fff;
@@ -107,7 +106,6 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
   padding: 9px 16px 9px 12px; font: 600 14px var(--font); color: #0b1020; background: #fff; border: 0; border-radius: 999px;
   box-shadow: 0 6px 24px rgb(0 0 0 / .35); cursor: pointer; white-space: nowrap;
 }
-.pill svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 :host([stats]) .pill { left: auto; right: 12px; transform: none; }
 .toasts { position: absolute; left: 14px; bottom: 76px; display: grid; gap: 8px; max-width: min(420px, calc(100% - 28px)); justify-items: start; pointer-events: none; }
 .toast {
