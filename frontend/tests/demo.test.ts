@@ -1,27 +1,17 @@
 import { TrackKind } from "@framewire/schema/media";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect } from "vitest";
-import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
-import { holds, type Stage } from "./harness/stage.ts";
+import { describe, expect } from "vitest";
+import { startNetwork } from "../stage/programs.js";
+import { setting } from "./harness/setting.ts";
+import type { Stage } from "./harness/stage.ts";
 import { Tap } from "./harness/tap.ts";
 import { until } from "./harness/until.ts";
 
-let address: string;
-let browser: Browser;
-const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
-
-beforeAll(async () => {
-  ({ address } = await serve(["--source", "demo=demo:"]));
-  browser = await startBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-  await stopAll();
-});
+const here = setting({ serve: ["--source", "demo=demo:"] });
+const { it } = here;
 
 /** The demo with sound, through a tap. */
 async function tapped(stage: Stage) {
-  const tap = stage.closes(await Tap.to(address));
+  const tap = stage.closes(await Tap.to(here.address));
   const player = await stage.embed(tap.address, "demo", "?muted=0");
   await player.plays();
   return { tap, player };
@@ -29,7 +19,7 @@ async function tapped(stage: Stage) {
 
 describe("the demo", () => {
   it("plays with pictures that change and sound that is decoded", async (stage) => {
-    const player = await stage.embed(address, "demo", "?muted=0");
+    const player = await stage.embed(here.address, "demo", "?muted=0");
     await player.plays(30);
     const before = await player.picture();
     expect(Math.max(...before), "the brightest part of the picture").toBeGreaterThan(60);
@@ -84,7 +74,7 @@ describe("commands", () => {
   });
 
   it("the volume that is shown changes when the server has agreed, not before", async (stage) => {
-    const network = stage.closes(await startNetwork(address));
+    const network = stage.closes(await startNetwork(here.address));
     const tap = stage.closes(await Tap.to(network.address));
     const player = await stage.embed(tap.address, "demo", "?muted=0");
     await player.plays();
@@ -186,7 +176,7 @@ describe("commands", () => {
   });
 
   it("a latency that is wished for is told to the server and kept to", async (stage) => {
-    const tap = stage.closes(await Tap.to(address));
+    const tap = stage.closes(await Tap.to(here.address));
     const player = await stage.embed(tap.address, "demo", "?latency=900");
     await player.plays();
     expect(tap.sent("hello")[0]?.settings?.latencyTargetMs).toBe(900);

@@ -1,39 +1,24 @@
 import type { Recovery } from "@framewire/player";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect } from "vitest";
-import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
-import { clip, temporary } from "./harness/ffmpeg.ts";
+import { describe, expect } from "vitest";
+import { startNetwork } from "../stage/programs.js";
+import { clip } from "./harness/ffmpeg.ts";
 import { Player } from "./harness/player.ts";
-import { Site } from "./harness/site.ts";
-import { holds, type Stage } from "./harness/stage.ts";
+import { setting } from "./harness/setting.ts";
 import { until } from "./harness/until.ts";
 
-const folder = temporary();
-let address: string;
-let browser: Browser;
-let site: Site;
-const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
-
-beforeAll(async () => {
-  await clip(folder.path("small.mp4"), "h264", 4);
-  const sources = { demo: "demo:", small: folder.path("small.mp4") };
-  const args = Object.entries(sources).flatMap(([name, url]) => ["--source", `${name}=${url}`]);
-  ({ address } = await serve(["--origin", "*", ...args]));
-  site = await Site.start();
-  browser = await startBrowser();
+const here = setting({
+  async serve(files) {
+    await clip(files.path("small.mp4"), "h264", 4);
+    return ["--origin", "*", "--source", "demo=demo:", "--source", `small=${files.path("small.mp4")}`];
+  },
 });
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  await stopAll();
-  folder.remove();
-});
+const { it } = here;
 
 describe("players under load", () => {
   it("nine small ones play together on one page, each with a connection of its own", async (stage) => {
-    const one = `<framewire-player src="ws://${address}/ws?stream=small" autoplay muted style="width: 200px"></framewire-player>`;
+    const one = `<framewire-player src="ws://${here.address}/ws?stream=small" autoplay muted style="width: 200px"></framewire-player>`;
     const page = await stage.open(
-      site.page(`<script type="module" src="http://${address}/player.js"></script>${one.repeat(9)}`),
+      here.site.page(`<script type="module" src="http://${here.address}/player.js"></script>${one.repeat(9)}`),
     );
     const players = Array.from({ length: 9 }, (_, i) => new Player(page, `framewire-player >> nth=${i}`));
     for (const player of players) await player.plays(5);
@@ -43,7 +28,7 @@ describe("players under load", () => {
   });
 
   it("one plays on, with sound, while the page is busy seven tenths of the time", async (stage) => {
-    const player = await stage.embed(address, "small", "?muted=0", {
+    const player = await stage.embed(here.address, "small", "?muted=0", {
       init: () => {
         setInterval(() => {
           const end = performance.now() + 35;
@@ -65,7 +50,7 @@ describe("players under load", () => {
   });
 
   it("the distance from live grows on an uneven network, and shrinks when it is even again", async (stage) => {
-    const network = stage.closes(await startNetwork(address));
+    const network = stage.closes(await startNetwork(here.address));
     const player = await stage.embed(network.address, "small", "?muted=0");
     await player.plays();
     const target = async () => (await player.stats())?.target ?? Number.NaN;
@@ -79,7 +64,7 @@ describe("players under load", () => {
   });
 
   it("a link squeezed below the bitrate leaves a gap that is told, and live comes back", async (stage) => {
-    const network = stage.closes(await startNetwork(address));
+    const network = stage.closes(await startNetwork(here.address));
     const player = await stage.embed(network.address, "demo", "?muted=0");
     await player.plays();
     const bitrate = (await player.stats())?.bitrate ?? 0;
@@ -96,7 +81,7 @@ describe("players under load", () => {
   });
 
   it("a link that carries sound alone is heard on, under the last picture", async (stage) => {
-    const network = stage.closes(await startNetwork(address));
+    const network = stage.closes(await startNetwork(here.address));
     const player = await stage.embed(network.address, "demo", "?muted=0");
     await player.plays();
     await network.set({ down: { rate_bytes_per_second: 25_000, queue_bytes: 8_192 } });
@@ -111,7 +96,7 @@ describe("players under load", () => {
   });
 
   it("what was played is removed, so that memory stays flat", async (stage) => {
-    const player = await stage.embed(address, "small");
+    const player = await stage.embed(here.address, "small");
     await player.plays();
     const first = await player.do(({ buffered }) => buffered.start(0));
     await until("the first of the buffer to be removed", () =>

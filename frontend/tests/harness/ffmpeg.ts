@@ -34,7 +34,12 @@ export async function probe(input: string): Promise<Probed[]> {
 }
 
 /** A folder for files of tests, gone when remove is called. */
-export function temporary(): { path(name: string): string; remove(): void } {
+export interface Temporary {
+  path(name: string): string;
+  remove(): void;
+}
+
+export function temporary(): Temporary {
   const folder = mkdtempSync(join(tmpdir(), "framewire-tests-"));
   return {
     path: (name) => join(folder, name),

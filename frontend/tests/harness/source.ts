@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { type Encoding, encodings, picture, type temporary } from "./ffmpeg.ts";
+import { type Encoding, encodings, picture, type Temporary } from "./ffmpeg.ts";
 
 /** What a source gives. */
 export interface Picture {
@@ -15,7 +15,7 @@ export interface Picture {
 export class Source {
   readonly #path: (name: string) => string;
 
-  constructor(folder: ReturnType<typeof temporary>, name: string) {
+  constructor(folder: Temporary, name: string) {
     this.#path = (file) => folder.path(`${name}.${file}`);
     // The process that the server runs becomes ffmpeg itself.
     const script = `echo $$ > '${this.#path("pid")}'\nexec $(cat '${this.#path("args")}')\n`;

@@ -1,8 +1,10 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { test } from "vitest";
-import { root } from "../../stage/programs.js";
+import { program, root } from "../../stage/programs.js";
 import { Player, record } from "./player.ts";
 
 const results = join(root, "frontend", "test-results");
@@ -77,6 +79,19 @@ export class Stage {
     await Promise.all(this.#pages.map((page) => page.context().close()));
     for (const close of this.#closers.reverse()) await close();
   }
+}
+
+/** Starts framewire with these arguments; it is ended with the test. */
+export function starts(stage: Stage, args: readonly string[]): ChildProcess {
+  const child = spawn(program("framewire"), args, { stdio: "ignore" });
+  const gone = once(child, "exit");
+  stage.closes({
+    async close() {
+      child.kill("SIGKILL");
+      await gone;
+    },
+  });
+  return child;
 }
 
 /**
