@@ -2,34 +2,28 @@
 
 import { stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
 import { createServer, type ViteDevServer } from "vite";
 import { afterAll, beforeAll, describe } from "vitest";
-import { root, serve, startBrowser, stopAll } from "../stage/programs.js";
+import { root } from "../stage/programs.js";
 import { Player } from "./harness/player.ts";
-import { brokenConnection, holds, type Stage } from "./harness/stage.ts";
+import { setting } from "./harness/setting.ts";
+import { brokenConnection } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";
 
 let pages: ViteDevServer;
-let browser: Browser;
-const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
+const here = setting({ serve: ["--source", "demo=demo:"] });
+const { it } = here;
 
 beforeAll(async () => {
-  const { address } = await serve(["--source", "demo=demo:"]);
-  process.env.FRAMEWIRE_SERVER = `http://${address}`;
+  process.env.FRAMEWIRE_SERVER = `http://${here.address}`;
   pages = await createServer({
     configFile: join(root, "frontend", "vite.site.config.ts"),
     logLevel: "warn",
     server: { port: 0, host: "127.0.0.1" },
   });
   await pages.listen();
-  browser = await startBrowser();
 });
-afterAll(async () => {
-  await browser?.close();
-  await pages?.close();
-  await stopAll();
-});
+afterAll(() => pages?.close());
 
 describe("the pages while they are edited", () => {
   it("play from the server, and are loaded anew after a change", async (stage) => {

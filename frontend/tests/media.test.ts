@@ -2,32 +2,27 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect } from "vitest";
-import { root, serve, startBrowser, stopAll } from "../stage/programs.js";
-import { clip, type Encoding, ffmpeg, probe, temporary } from "./harness/ffmpeg.ts";
+import { describe, expect } from "vitest";
+import { root } from "../stage/programs.js";
+import { clip, type Encoding, ffmpeg, probe } from "./harness/ffmpeg.ts";
 import { readParts } from "./harness/multipart.ts";
-import { holds, type Stage } from "./harness/stage.ts";
+import { setting } from "./harness/setting.ts";
+import type { Stage } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";
 
-const files: readonly Encoding[] = ["bframes", "h265", "vp9", "av1"];
-const folder = temporary();
-let address: string;
-let browser: Browser;
-const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
-const mp4 = (stream: string) => `http://${address}/streams/${stream}.mp4`;
-
-beforeAll(async () => {
-  for (const name of files) await clip(folder.path(`${name}.mp4`), name);
-  const sources = files.flatMap((name) => ["--source", `${name}=${folder.path(`${name}.mp4`)}`]);
-  ({ address } = await serve(["--source", "demo=demo:", ...sources]));
-  browser = await startBrowser();
+const encoded: readonly Encoding[] = ["bframes", "h265", "vp9", "av1"];
+const here = setting({
+  async serve(files) {
+    for (const name of encoded) await clip(files.path(`${name}.mp4`), name);
+    return [
+      "--source",
+      "demo=demo:",
+      ...encoded.flatMap((name) => ["--source", `${name}=${files.path(`${name}.mp4`)}`]),
+    ];
+  },
 });
-afterAll(async () => {
-  await browser?.close();
-  await stopAll();
-  folder.remove();
-});
+const { it } = here;
+const mp4 = (stream: string) => `http://${here.address}/streams/${stream}.mp4`;
 
 describe("files that Chromium can play", () => {
   for (const [name, video, audio] of [
@@ -36,7 +31,7 @@ describe("files that Chromium can play", () => {
     ["av1", "av01", "opus"],
   ] as const) {
     it(`${name}: pictures and sound play, over the seam of the loop, with the codecs named`, async (stage) => {
-      const player = await stage.embed(address, name, "?muted=0");
+      const player = await stage.embed(here.address, name, "?muted=0");
       await player.plays(100); // 4 s of a file of 3 s
       await player.sounds();
       const stats = await until("the player's figures", () => player.stats());
@@ -50,7 +45,7 @@ describe("files that Chromium can play", () => {
 
 describe("H.265, which Chromium cannot play here", () => {
   it("is named as such by the page, while the sound plays", async (stage) => {
-    const player = await stage.embed(address, "h265", "?muted=0");
+    const player = await stage.embed(here.address, "h265", "?muted=0");
     await player.reaches("playing");
     await player.sounds();
     expect(await player.do(({ undecodableTracks }) => undecodableTracks)).toEqual([
@@ -64,7 +59,7 @@ describe("H.265, which Chromium cannot play here", () => {
 
 describe("sound that the browser cannot play", () => {
   it("is named as such by the page, while the pictures play", async (stage) => {
-    const player = await stage.embed(address, "demo", "?muted=0", {
+    const player = await stage.embed(here.address, "demo", "?muted=0", {
       init: () => {
         // A worker would ask a MediaSource of its own, out of reach from here.
         Object.defineProperty(MediaSource, "canConstructInDedicatedWorker", { value: false });
@@ -79,6 +74,50 @@ describe("sound that the browser cannot play", () => {
     await until("AAC to be named on the page", () =>
       player.do((element) => /AAC/.test(element.shadowRoot?.querySelector("[part=notice]")?.textContent ?? "")),
     );
+  });
+});
+
+describe("a browser", () => {
+  it("without Media Source Extensions is told why, and offered the stream in other forms", async (stage) => {
+    const player = await stage.embed(here.address, "demo", "", {
+      init: () => {
+        for (const name of ["MediaSource", "ManagedMediaSource"]) Reflect.deleteProperty(window, name);
+      },
+    });
+    expect(await player.reaches("failed")).toMatchObject({ reason: "no_media_source" });
+    const links = () =>
+      player.do((element) =>
+        [...(element.shadowRoot?.querySelectorAll<HTMLAnchorElement>("[part=message-links] a") ?? [])]
+          .filter((link) => link.checkVisibility())
+          .map((link) => link.href),
+      );
+    await until("two links", async () => (await links()).length === 2);
+    const types = await Promise.all(
+      (await links()).map(async (link) => {
+        const response = await fetch(link);
+        await response.body?.cancel();
+        return response.headers.get("content-type");
+      }),
+    );
+    expect(types.sort()).toEqual([expect.stringMatching(/^multipart\/x-mixed-replace/), "video/mp4"]);
+  });
+
+  it("with nothing but ManagedMediaSource plays with that, and with remote playback off", async (stage) => {
+    const player = await stage.embed(here.address, "demo", "?muted=0", {
+      init: () => {
+        // As on an iPhone; to the element, what this browser plays has to be what it knows.
+        const { MediaSource } = window;
+        class ManagedMediaSource extends MediaSource {
+          readonly streaming = true;
+        }
+        Reflect.deleteProperty(window, "MediaSource");
+        Object.assign(window, { ManagedMediaSource });
+      },
+    });
+    await player.plays();
+    await player.sounds();
+    expect((await player.stats())?.thread).toBe("page");
+    expect(await player.do((element) => element.media.nativeEl.disableRemotePlayback)).toBe(true);
   });
 });
 
@@ -119,7 +158,7 @@ describe("/streams/NAME.mp4", () => {
 /** A page of the server's origin without anything, and without a policy. */
 async function blank(stage: Stage) {
   const page = await stage.open("about:blank");
-  const url = `http://${address}/blank`;
+  const url = `http://${here.address}/blank`;
   await page.route(url, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
   await page.goto(url);
   return page;
@@ -127,11 +166,11 @@ async function blank(stage: Stage) {
 
 describe("pictures", () => {
   it("/streams/NAME.mjpeg is a sequence of whole JPEGs", async () => {
-    const parts = await readParts(`http://${address}/streams/demo.mjpeg`, 3);
+    const parts = await readParts(`http://${here.address}/streams/demo.mjpeg`, 3);
     const demo = (await probe(mp4("demo"))).find(({ codec_type }) => codec_type === "video");
     for (const [i, { type, body }] of parts.entries()) {
       expect(type).toBe("image/jpeg");
-      const path = folder.path(`part-${i}.jpg`);
+      const path = here.files.path(`part-${i}.jpg`);
       writeFileSync(path, body);
       expect(await probe(path)).toMatchObject([{ codec_name: "mjpeg", width: demo?.width, height: demo?.height }]);
       await ffmpeg("ffmpeg", ["-i", path, "-f", "null", "-"]);
@@ -144,7 +183,7 @@ describe("pictures", () => {
   it("/streams/NAME.mjpeg and .jpg show in an img", async (stage) => {
     const page = await blank(stage);
     for (const kind of ["mjpeg", "jpg"]) {
-      await page.setContent(`<img src="http://${address}/streams/demo.${kind}" alt="">`);
+      await page.setContent(`<img src="http://${here.address}/streams/demo.${kind}" alt="">`);
       await until(`the picture of .${kind}`, () => page.evaluate(() => (document.images[0]?.naturalWidth ?? 0) > 0));
     }
   });
@@ -155,9 +194,9 @@ describe("the JSON subprotocol", () => {
     const guide = readFileSync(join(root, "docs", "write-a-client.md"), "utf8");
     const [, script] = /```js\n([\s\S]*?)```/.exec(guide) ?? [];
     if (!script) throw new Error("docs/write-a-client.md holds no script");
-    const path = folder.path("save.mjs");
-    writeFileSync(path, script.replaceAll("localhost:8080", address));
-    const saved = folder.path("saved.mp4");
+    const path = here.files.path("save.mjs");
+    writeFileSync(path, script.replaceAll("localhost:8080", here.address));
+    const saved = here.files.path("saved.mp4");
     const flags = typeof WebSocket === "undefined" ? ["--experimental-websocket", "--no-warnings"] : [];
     const { stdout } = await promisify(execFile)(process.execPath, [...flags, path, "demo", "2", saved]);
     expect(stdout).toMatch(/avc1\.\w+, \d+x\d+/);

@@ -1,34 +1,20 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect } from "vitest";
-import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
+import type { Page } from "playwright-core";
+import { describe, expect } from "vitest";
+import { serve, startBrowser, startNetwork } from "../stage/programs.js";
 import { Player } from "./harness/player.ts";
-import { Site } from "./harness/site.ts";
-import { brokenConnection, holds, Stage } from "./harness/stage.ts";
+import { setting } from "./harness/setting.ts";
+import { brokenConnection, Stage } from "./harness/stage.ts";
 import { Tap } from "./harness/tap.ts";
 import { until } from "./harness/until.ts";
 
-let address: string;
-let browser: Browser;
-let site: Site;
-const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
-
 const demo = ["--origin", "*", "--source", "demo=demo:"];
-
-beforeAll(async () => {
-  ({ address } = await serve(demo));
-  site = await Site.start();
-  browser = await startBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  await stopAll();
-});
+const here = setting({ serve: demo });
+const { it } = here;
 
 /** The demo behind a network that can be made bad. */
 async function networked(stage: Stage, query = "?muted=0") {
   stage.allow(brokenConnection);
-  const network = stage.closes(await startNetwork(address));
+  const network = stage.closes(await startNetwork(here.address));
   const tap = stage.closes(await Tap.to(network.address));
   const player = await stage.embed(tap.address, "demo", query);
   await player.plays();
@@ -109,7 +95,7 @@ describe("a connection that breaks", () => {
 describe("a machine that sleeps, or changes its network", () => {
   it("is live again at once when it wakes, and tells what was missed", async (stage) => {
     const own = stage.closes(await startBrowser());
-    const player = await new Stage(own).embed(address, "demo", "?muted=0");
+    const player = await new Stage(own).embed(here.address, "demo", "?muted=0");
     await player.plays();
     const asleep = await (await own.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
     const pages = asleep.processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
@@ -199,7 +185,7 @@ describe("a page that nobody looks at", () => {
   });
 
   it("opens nothing in a tab that was never seen, and plays when it is", async (stage) => {
-    const tap = stage.closes(await Tap.to(address));
+    const tap = stage.closes(await Tap.to(here.address));
     const page = await stage.open(`http://${tap.address}/embed/demo`, {
       init: () => Object.defineProperty(document, "hidden", { configurable: true, value: true }),
     });
@@ -222,7 +208,7 @@ describe("autoplay that is refused", () => {
     });
     // Whatever a test evaluates in a page counts as a click there: until the refusal it only listens.
     const refused = page.waitForEvent("console", (message) => message.text() === "muted by the browser");
-    await page.goto(`http://${address}/embed/demo?muted=0`);
+    await page.goto(`http://${here.address}/embed/demo?muted=0`);
     await refused;
     const player = new Player(page);
     await page.evaluate(() => void (window.seen = []));
@@ -238,7 +224,7 @@ describe("autoplay that is refused", () => {
   });
 
   it("asks for a click where even silent pictures are refused, fetches nothing until then, and plays after it", async (stage) => {
-    const tap = stage.closes(await Tap.to(address));
+    const tap = stage.closes(await Tap.to(here.address));
     const page = await stage.open(`http://${tap.address}/embed/demo`, {
       init: () => {
         let clicked = false;
@@ -299,7 +285,9 @@ function spoiler(): void {
 describe("media that breaks in the browser", () => {
   /** The element on the page's own thread, where a test can reach what it appends to. */
   async function spoilt(stage: Stage) {
-    const page = await stage.open(site.element(address, "demo", "autoplay muted no-worker"), { init: spoiler });
+    const page = await stage.open(here.site.element(here.address, "demo", "autoplay muted no-worker"), {
+      init: spoiler,
+    });
     const player = new Player(page);
     await player.plays();
     expect((await player.stats())?.thread).toBe("page");

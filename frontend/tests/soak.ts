@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { serve, startBrowser, stopAll } from "../stage/programs.js";
+import { expect, test } from "vitest";
 import { Player, record } from "./harness/player.ts";
-import { Site } from "./harness/site.ts";
+import { setting } from "./harness/setting.ts";
 import { until } from "./harness/until.ts";
 
 /** How long to play; SOAK_MINUTES says otherwise. */
@@ -15,29 +14,16 @@ const telling = 60_000;
 /** A machine that does much else may keep a page from answering for a while. */
 const patience = 180_000;
 
-let address: string;
-let browser: Awaited<ReturnType<typeof startBrowser>>;
-let site: Site;
-
-beforeAll(async () => {
-  ({ address } = await serve(["--origin", "*", "--source", "demo=demo:"]));
-  site = await Site.start();
-  browser = await startBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  await stopAll();
-});
+const here = setting({ serve: ["--origin", "*", "--source", "demo=demo:"] });
 
 test(
   `plays for ${minutes} minutes with the buffer trimmed, memory flat, and live to the end`,
   async () => {
-    const page = await browser.newPage();
+    const page = await here.browser.newPage();
     page.setDefaultTimeout(patience);
     await page.addInitScript(record);
     // On the page's own thread, where its heap can be seen.
-    await page.goto(site.element(address, "demo", "autoplay no-worker"));
+    await page.goto(here.site.element(here.address, "demo", "autoplay no-worker"));
     const player = new Player(page);
     await player.plays();
     const cdp = await page.context().newCDPSession(page);

@@ -1,44 +1,37 @@
 import { execFileSync } from "node:child_process";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect } from "vitest";
-import { serve, startBrowser, stopAll } from "../stage/programs.js";
+import { describe, expect } from "vitest";
 import { admin } from "./harness/admin.ts";
-import { clip, temporary } from "./harness/ffmpeg.ts";
+import { clip } from "./harness/ffmpeg.ts";
 import type { Player } from "./harness/player.ts";
+import { setting } from "./harness/setting.ts";
 import { Source } from "./harness/source.ts";
-import { holds, type Stage } from "./harness/stage.ts";
+import type { Stage } from "./harness/stage.ts";
 import { Tap } from "./harness/tap.ts";
 import { until } from "./harness/until.ts";
 
-const folder = temporary();
-const camera = new Source(folder, "camera");
-const late = new Source(folder, "late");
-let server: Awaited<ReturnType<typeof serve>>;
-let browser: Browser;
-const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
-
-beforeAll(async () => {
-  camera.give({ encoding: "h264" });
-  late.fail();
-  await clip(folder.path("film.mp4"), "h264", 6);
-  const sources = {
-    film: `once:${folder.path("film.mp4")}`,
-    camera: camera.url,
-    late: late.url,
-    lavfi: "ffmpeg:-re -f lavfi -i testsrc2=size=320x180:rate=25",
-  };
-  server = await serve(Object.entries(sources).flatMap(([name, url]) => ["--source", `${name}=${url}`]));
-  browser = await startBrowser();
+let camera: Source;
+let late: Source;
+const here = setting({
+  async serve(files) {
+    camera = new Source(files, "camera");
+    camera.give({ encoding: "h264" });
+    late = new Source(files, "late");
+    late.fail();
+    await clip(files.path("film.mp4"), "h264", 6);
+    const sources = {
+      film: `once:${files.path("film.mp4")}`,
+      camera: camera.url,
+      late: late.url,
+      lavfi: "ffmpeg:-re -f lavfi -i testsrc2=size=320x180:rate=25",
+    };
+    return Object.entries(sources).flatMap(([name, url]) => ["--source", `${name}=${url}`]);
+  },
 });
-afterAll(async () => {
-  await browser?.close();
-  await stopAll();
-  folder.remove();
-});
+const { it } = here;
 
 /** A page that does not know that anything happened: what it was stays. */
 async function watched(stage: Stage, stream: string) {
-  const tap = stage.closes(await Tap.to(server.address));
+  const tap = stage.closes(await Tap.to(here.server.address));
   const player = await stage.embed(tap.address, stream, "?muted=0");
   await player.page.evaluate(() => void document.documentElement.setAttribute("data-loaded-once", ""));
   return { tap, player };
@@ -54,7 +47,7 @@ function ffmpegs(): number[] {
   const list = execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" });
   return list.split("\n").flatMap((line) => {
     const [, pid, parent, args = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)/.exec(line) ?? [];
-    const own = Number(parent) === server.child.pid && /ffmpeg.*testsrc2/.test(args) && !args.includes("sine");
+    const own = Number(parent) === here.server.child.pid && /ffmpeg.*testsrc2/.test(args) && !args.includes("sine");
     return own ? [Number(pid)] : [];
   });
 }
@@ -84,7 +77,7 @@ describe("a source that breaks", () => {
       player.do((element) => /Signal lost/.test(element.shadowRoot?.textContent ?? "")),
     );
     camera.give({ encoding: "h264" });
-    await admin(server.address, "RestartSource", { stream: "camera" });
+    await admin(here.server.address, "RestartSource", { stream: "camera" });
     await player.plays();
     await notReloaded(player, tap);
   });
@@ -95,7 +88,7 @@ describe("a stream that is not there yet", () => {
     const { tap, player } = await watched(stage, "late");
     await player.reaches("waiting");
     late.give({ encoding: "h264" });
-    await admin(server.address, "RestartSource", { stream: "late" });
+    await admin(here.server.address, "RestartSource", { stream: "late" });
     await player.plays();
     await notReloaded(player, tap);
   });
@@ -103,16 +96,16 @@ describe("a stream that is not there yet", () => {
   it("starts by itself when somebody adds it", async (stage) => {
     const { tap, player } = await watched(stage, "yard/new");
     expect(await player.reaches("waiting")).toMatchObject({ reason: "unknown_stream" });
-    await admin(server.address, "AddStream", { stream: "yard/new", source: "demo:" });
+    await admin(here.server.address, "AddStream", { stream: "yard/new", source: "demo:" });
     await player.plays();
     await notReloaded(player, tap);
   });
 
   it("ends with its reason when it is removed", async (stage) => {
-    await admin(server.address, "AddStream", { stream: "short", source: "demo:" });
+    await admin(here.server.address, "AddStream", { stream: "short", source: "demo:" });
     const { player } = await watched(stage, "short");
     await player.plays();
-    await admin(server.address, "RemoveStream", { stream: "short" });
+    await admin(here.server.address, "RemoveStream", { stream: "short" });
     expect(await player.reaches("ended")).toMatchObject({ reason: "removed" });
   });
 });
@@ -121,7 +114,7 @@ describe("a source that is played once", () => {
   it("is seen to its end, and again when it is started anew", async (stage) => {
     const { tap, player } = await watched(stage, "film");
     expect(await player.reaches("ended")).toMatchObject({ reason: "finished" });
-    await admin(server.address, "RestartSource", { stream: "film" });
+    await admin(here.server.address, "RestartSource", { stream: "film" });
     await until("the film", async () => {
       await player.do((element) => void element.play().catch(() => {}));
       return (await player.status()).kind === "playing";
@@ -135,7 +128,7 @@ describe("epochs go on without reconnecting", () => {
   /** Restarts the camera with another picture; waits until the player has it. */
   async function change(player: Player, picture: Parameters<Source["give"]>[0], codec: RegExp): Promise<void> {
     camera.give(picture);
-    await admin(server.address, "RestartSource", { stream: "camera" });
+    await admin(here.server.address, "RestartSource", { stream: "camera" });
     const width = Number(picture.size?.split("x")[0] ?? 320);
     await until(`${picture.encoding} ${width} pixels wide`, async () => {
       const stats = await player.stats();
@@ -146,7 +139,7 @@ describe("epochs go on without reconnecting", () => {
 
   async function began(stage: Stage) {
     camera.give({ encoding: "h264" });
-    await admin(server.address, "RestartSource", { stream: "camera" });
+    await admin(here.server.address, "RestartSource", { stream: "camera" });
     const { tap, player } = await watched(stage, "camera");
     await player.plays();
     await player.sounds();
@@ -156,7 +149,7 @@ describe("epochs go on without reconnecting", () => {
   it("with the same init segment nothing is made anew", async (stage) => {
     const { tap, player } = await began(stage);
     const started = tap.received("streamStarted").length;
-    await admin(server.address, "RestartSource", { stream: "camera" });
+    await admin(here.server.address, "RestartSource", { stream: "camera" });
     const last = await until("another epoch", () => tap.received("streamStarted")[started]);
     await player.plays();
     const tracks = (n: number) =>

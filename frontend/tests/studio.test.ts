@@ -1,28 +1,16 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect } from "vitest";
-import { serve, startBrowser, startNetwork, stopAll } from "../stage/programs.js";
+import type { Page } from "playwright-core";
+import { describe, expect } from "vitest";
+import { serve, startNetwork } from "../stage/programs.js";
+import { objections } from "./harness/axe.ts";
 import { KeyframeWatch } from "./harness/keyframes.ts";
-import { brokenConnection, holds, type Stage } from "./harness/stage.ts";
+import { setting } from "./harness/setting.ts";
+import { brokenConnection, type Stage } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const key = "a-key-for-tests";
 
-let open: Awaited<ReturnType<typeof serve>>;
-let locked: Awaited<ReturnType<typeof serve>>;
-let browser: Browser;
-const it = (name: string, body: (stage: Stage) => Promise<void>) => holds(name, () => browser, body);
-
-beforeAll(async () => {
-  [open, locked] = await Promise.all([serve([]), serve(["--publish-key", key])]);
-  browser = await startBrowser({ devices: true });
-});
-afterAll(async () => {
-  await browser?.close();
-  await stopAll();
-});
+const here = setting({ browser: { devices: true } });
+const { it } = here;
 
 let streams = 0;
 
@@ -56,9 +44,9 @@ async function isLive(page: Page): Promise<void> {
 
 describe("the studio", () => {
   it("publishes camera and microphone, which another page plays with picture and sound", async (stage) => {
-    const { page, stream } = await studio(stage, open.address);
+    const { page, stream } = await studio(stage, here.address);
     await goLive(page);
-    const player = await stage.embed(open.address, stream, "?muted=0");
+    const player = await stage.embed(here.address, stream, "?muted=0");
     await player.plays(30);
     await player.sounds();
     const size = await player.do(({ media }) => ({
@@ -76,6 +64,7 @@ describe("the studio", () => {
   });
 
   it("says what to do where the key is missing or wrong, and goes live with the right one", async (stage) => {
+    const locked = stage.closes(await serve(["--publish-key", key]));
     const { page, stream } = await studio(stage, locked.address);
     for (const wrong of ["", "guess"]) {
       await page.fill("#key", wrong);
@@ -94,10 +83,10 @@ describe("the studio", () => {
 
   it("comes back by itself when its connection breaks, and viewers go on without another", async (stage) => {
     stage.allow(brokenConnection);
-    const network = stage.closes(await startNetwork(open.address));
+    const network = stage.closes(await startNetwork(here.address));
     const { page, stream } = await studio(stage, network.address);
     await goLive(page);
-    const player = await stage.embed(open.address, stream);
+    const player = await stage.embed(here.address, stream);
     await player.plays();
     // Refused until it is seen: the first attempt may come at once, and its success before the next look.
     await network.set({ refuse: true });
@@ -110,11 +99,11 @@ describe("the studio", () => {
   });
 
   it("sends less where its network is slow, so that viewers stay near, and more again after", async (stage) => {
-    const network = stage.closes(await startNetwork(open.address));
+    const network = stage.closes(await startNetwork(here.address));
     const { page, stream } = await studio(stage, network.address);
     await page.selectOption("#microphone", "none"); // sound does not adapt
     await goLive(page);
-    const player = await stage.embed(open.address, stream);
+    const player = await stage.embed(here.address, stream);
     const begin = { at: performance.now(), sent: await network.sent() };
     await player.plays(30);
     const rate = (1_000 * ((await network.sent()) - begin.sent)) / (performance.now() - begin.at);
@@ -132,7 +121,7 @@ describe("the studio", () => {
   });
 
   it("sends a keyframe when a viewer needs one", async (stage) => {
-    const { page, stream } = await studio(stage, open.address);
+    const { page, stream } = await studio(stage, here.address);
     await goLive(page);
     const watch = await KeyframeWatch.open(page, stream);
     // The studio sends one every two seconds by itself: ask for more than that.
@@ -141,7 +130,7 @@ describe("the studio", () => {
   });
 
   it("shows in a monitor what viewers see, without sound", async (stage) => {
-    const { page } = await studio(stage, open.address);
+    const { page } = await studio(stage, here.address);
     await goLive(page);
     await page.click("#monitor");
     const { Player } = await import("./harness/player.ts");
@@ -152,9 +141,9 @@ describe("the studio", () => {
   });
 
   it("keeps going when the picture changes its size", async (stage) => {
-    const { page, stream } = await studio(stage, open.address);
+    const { page, stream } = await studio(stage, here.address);
     await goLive(page);
-    const player = await stage.embed(open.address, stream);
+    const player = await stage.embed(here.address, stream);
     await player.plays();
     await page.selectOption("#height", "480");
     await until("the viewer sees the new size", () => player.do(({ media }) => media.nativeEl.videoHeight === 480));
@@ -162,7 +151,7 @@ describe("the studio", () => {
   });
 
   it("tells what is missing where WebCodecs is", async (stage) => {
-    const page = await stage.open(`http://${local(open.address)}/studio`, {
+    const page = await stage.open(`http://${local(here.address)}/studio`, {
       init: () => Object.defineProperty(globalThis, "VideoEncoder", { value: undefined }),
     });
     expect(await page.locator("#missing").textContent()).toContain("WebCodecs");
@@ -170,14 +159,14 @@ describe("the studio", () => {
   });
 
   it("tells that a secure context is missing", async (stage) => {
-    const page = await stage.open(`http://${local(open.address)}/studio`, {
+    const page = await stage.open(`http://${local(here.address)}/studio`, {
       init: () => Object.defineProperty(globalThis, "isSecureContext", { value: false }),
     });
     expect(await page.locator("#missing").textContent()).toContain("HTTPS");
   });
 
   it("tells that the camera was not allowed", async (stage) => {
-    const page = await stage.open(`http://${local(open.address)}/studio`, {
+    const page = await stage.open(`http://${local(here.address)}/studio`, {
       init: () => {
         navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotAllowedError"));
       },
@@ -187,21 +176,13 @@ describe("the studio", () => {
   });
 
   it("has no fault that axe finds, in light and dark, idle and live", async (stage) => {
-    const { page } = await studio(stage, open.address);
+    const { page } = await studio(stage, here.address);
     const check = async () => {
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
-        const faults = await page.evaluate(async () => {
-          // Not colours that are still changing.
-          await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-          await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
-          const { violations } = await (globalThis as unknown as Axe).axe.run();
-          return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-        });
-        expect(faults, colorScheme).toEqual([]);
+        expect(await objections(page), colorScheme).toEqual([]);
       }
     };
-    await page.evaluate(axe);
     await check();
     await goLive(page);
     await check();
@@ -211,14 +192,8 @@ describe("the studio", () => {
 describe("what a page may ask for", () => {
   it("is a camera in the studio alone", async () => {
     const policy = async (path: string) =>
-      (await fetch(`http://${open.address}${path}`)).headers.get("permissions-policy") ?? "";
+      (await fetch(`http://${here.address}${path}`)).headers.get("permissions-policy") ?? "";
     expect(await policy("/studio")).toContain("camera=(self)");
     for (const path of ["/", "/watch/demo", "/embed/demo"]) expect(await policy(path)).toContain("camera=()");
   });
 });
-
-interface Axe {
-  readonly axe: {
-    run(): Promise<{ violations: readonly { id: string; nodes: readonly { html: string }[] }[] }>;
-  };
-}

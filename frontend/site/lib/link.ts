@@ -3,7 +3,7 @@
 import { setText } from "./dom.ts";
 import type { Link } from "./streams.ts";
 
-const WORDS: Readonly<Record<Link | "ended", string>> = {
+const WORDS: Readonly<Record<Link, string>> = {
   connecting: "Connecting",
   open: "Connected",
   lost: "Reconnecting",
@@ -11,7 +11,7 @@ const WORDS: Readonly<Record<Link | "ended", string>> = {
 };
 
 /** Shows the state in the element. */
-export function showLink(element: HTMLElement, link: Link | "ended"): void {
+export function showLink(element: HTMLElement, link: Link): void {
   element.setAttribute("data-state", link);
   setText(element, WORDS[link]);
 }

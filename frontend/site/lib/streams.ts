@@ -27,8 +27,8 @@ export interface TrackFacts {
     | { readonly case: "audio" | undefined; readonly value?: unknown };
 }
 
-/** Whether what a page shows of the server is true. */
-export type Link = "connecting" | "open" | "lost";
+/** Whether what a page shows of the server is true; what has ended does not come back by itself. */
+export type Link = "connecting" | "open" | "lost" | "ended";
 
 export interface StreamListener {
   /** The list changed; live streams come first, and otherwise they are ordered by name. */
@@ -61,8 +61,9 @@ function linkOf(state: ConnectionState): Link {
     case "connecting":
       return state.attempt > 1 ? "lost" : "connecting";
     case "reconnecting":
-    case "closed":
       return "lost";
+    case "closed":
+      return "ended";
     default:
       state satisfies never;
       return "lost";

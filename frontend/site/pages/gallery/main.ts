@@ -1,7 +1,7 @@
 // The page /: the streams of this server, and how to publish one.
 
 import { connect } from "@framewire/player/client";
-import { byId, setText } from "../../lib/dom.ts";
+import { byId, h, setText } from "../../lib/dom.ts";
 import { formatViewers } from "../../lib/format.ts";
 import { showLink } from "../../lib/link.ts";
 import { type StreamName, socketUrl } from "../../lib/stream-name.ts";
@@ -53,12 +53,23 @@ function summaryOf(streams: readonly Stream[]): string {
   return live.length === 0 ? "None is live now" : `${live.length} live, ${formatViewers(viewers)}`;
 }
 
+/** Shows why this page is no longer connected, with a way back; nothing for an empty reason. */
+function showEnd(reason: string): void {
+  const notice = byId("ended", HTMLDivElement);
+  notice.hidden = reason === "";
+  if (notice.hidden) return;
+  const again = h("button", { type: "button", class: "button" }, "Try again");
+  again.addEventListener("click", () => location.reload());
+  notice.replaceChildren(h("span", {}, reason), again);
+}
+
 followStreams(client, {
   streams: show,
   link(link, message) {
     showLink(byId("connection", HTMLSpanElement), link);
     byId("lost", HTMLParagraphElement).hidden = link !== "lost";
-    grid.toggleAttribute("data-stale", link === "lost");
+    grid.toggleAttribute("data-stale", link === "lost" || link === "ended");
+    showEnd(link === "ended" ? message || "The server ended the connection." : "");
     if (message) console.info(`framewire: ${message}`);
   },
 });

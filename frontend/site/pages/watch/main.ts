@@ -81,7 +81,7 @@ function factsOf(stream: Stream | undefined): readonly string[] {
   }
 }
 
-function linkOf(status: PlayerStatus | undefined): Link | "ended" {
+function linkOf(status: PlayerStatus | undefined): Link {
   switch (status?.kind) {
     case undefined:
     case "idle":
