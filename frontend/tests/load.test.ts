@@ -2,7 +2,6 @@ import type { Recovery } from "@framewire/player";
 import { describe, expect } from "vitest";
 import { startNetwork } from "../stage/programs.js";
 import { clip } from "./harness/ffmpeg.ts";
-import { Player } from "./harness/player.ts";
 import { setting } from "./harness/setting.ts";
 import { until } from "./harness/until.ts";
 
@@ -15,18 +14,6 @@ const here = setting({
 const { it } = here;
 
 describe("players under load", () => {
-  it("nine small ones play together on one page, each with a connection of its own", async (stage) => {
-    const one = `<framewire-player src="ws://${here.address}/ws?stream=small" autoplay muted style="width: 200px"></framewire-player>`;
-    const page = await stage.open(
-      here.site.page(`<script type="module" src="http://${here.address}/player.js"></script>${one.repeat(9)}`),
-    );
-    const players = Array.from({ length: 9 }, (_, i) => new Player(page, `framewire-player >> nth=${i}`));
-    for (const player of players) await player.plays(5);
-    const sessions = await Promise.all(players.map(async (player) => (await player.stats())?.sessionId));
-    expect(new Set(sessions).size, "sessions").toBe(9);
-    for (const player of players) await player.plays(5);
-  });
-
   it("one plays on, with sound, while the page is busy seven tenths of the time", async (stage) => {
     const player = await stage.embed(here.address, "small", "?muted=0", {
       init: () => {
