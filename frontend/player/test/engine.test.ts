@@ -90,8 +90,10 @@ describe("Trimmer", () => {
   it("leaves the present group alone when memory is short", () => {
     const trimmer = new Trimmer();
     for (const time of [0, 4, 8]) trimmer.keyframe(time);
-    expect(trimmer.urgent(7.9)).toBe(4);
-    expect(trimmer.urgent(3)).toBeUndefined();
+    expect(trimmer.urgent(7.9, "video")).toBe(4);
+    expect(trimmer.urgent(7.95, "video"), "again in the same group").toBeUndefined();
+    expect(trimmer.urgent(7.95, "audio"), "another track").toBe(4);
+    expect(trimmer.urgent(3, "video")).toBeUndefined();
   });
   it("cuts anywhere where there are no pictures", () => {
     expect(new Trimmer().due(10_000, 60)).toBe(50);

@@ -346,7 +346,7 @@ export class Engine {
   #failed(track: TrackBuffer, operation: Operation, error: unknown): void {
     const cause = `${operation.label}: ${error instanceof Error ? `${error.name}: ${error.message}` : error}`;
     const full = error instanceof DOMException && error.name === "QuotaExceededError";
-    const cut = full ? this.#trimmer.urgent(this.playhead.time ?? 0) : undefined;
+    const cut = full ? this.#trimmer.urgent(this.playhead.time ?? 0, track.kind) : undefined;
     if (cut !== undefined) {
       this.#recovered("trim", cause);
       track.retryAfterRemoving(operation, cut);

@@ -1,4 +1,5 @@
 import type { Millis, Moment, Seconds } from "../units.ts";
+import type { Kind } from "./track.ts";
 
 /** Media kept behind the playhead, for seeking back without the server's help in the decoder. */
 const keep: Seconds = 10;
@@ -13,6 +14,8 @@ const maxKeyframes = 600;
 export class Trimmer {
   #keyframes: Seconds[] = [];
   #at: Moment = 0;
+  /** Where each track was cut in need. */
+  readonly #cuts = new Map<Kind, Seconds>();
 
   keyframe(time: Seconds): void {
     if (time <= (this.#keyframes.at(-1) ?? -1)) return;
@@ -22,6 +25,7 @@ export class Trimmer {
 
   reset(): void {
     this.#keyframes = [];
+    this.#cuts.clear();
   }
 
   /** Returns where to remove up to, every few seconds; undefined when there is nothing to do. */
@@ -31,9 +35,12 @@ export class Trimmer {
     return this.#cut(playhead - keep, 2);
   }
 
-  /** The same when memory is short: all but the present group. */
-  urgent(playhead: Seconds): Seconds | undefined {
-    return this.#cut(playhead, 0);
+  /** The same when memory is short: all but the present group, once in it for each track, since more would not help. */
+  urgent(playhead: Seconds, kind: Kind): Seconds | undefined {
+    const cut = this.#cut(playhead, 0);
+    if (cut === undefined || cut === this.#cuts.get(kind)) return undefined;
+    this.#cuts.set(kind, cut);
+    return cut;
   }
 
   /** The newest keyframe at or before time, less some groups of pictures. */
