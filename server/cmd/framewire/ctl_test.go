@@ -122,14 +122,15 @@ func TestCtlSteersAServer(t *testing.T) {
 		want []string // parts of what is printed
 	}{
 		{[]string{"info"}, []string{"1.2.3", "sessions     2"}},
+		// Soon, before it is ended for sending nothing.
+		{[]string{"publishers"}, []string{"PROTOCOL", "studio", "ws"}},
+		{[]string{"kick", "--publisher", "studio"}, []string{"ended the publisher of studio"}},
 		{[]string{"streams"}, []string{"STREAM", "demo", "demo:"}},
 		{[]string{"sessions"}, []string{id, "tester[31m", "127.0.0.1:"}},
 		{[]string{"sessions", "none"}, []string{"SESSION"}},
 		{[]string{"add", "cam/1", "demo:"}, []string{"added cam/1"}},
 		{[]string{"restart", "cam/1"}, []string{"restarting cam/1"}},
 		{[]string{"remove", "cam/1"}, []string{"removed cam/1"}},
-		{[]string{"publishers"}, []string{"PROTOCOL", "studio", "ws"}},
-		{[]string{"kick", "--publisher", "studio"}, []string{"ended the publisher of studio"}},
 		{[]string{"directive", "--session", id, "--wait", "100ms", "volume", "0.5"}, []string{id + " no answer"}},
 		{[]string{"directive", "--stream", "demo", "--wait", "100ms", "--json", "notice", "Hi"}, []string{`"sessionId"`, id, `"unanswered":true`}},
 		{[]string{"kick", id, "--message", "Bye"}, []string{"ended " + id}},
