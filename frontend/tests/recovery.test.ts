@@ -159,6 +159,24 @@ describe("a page that nobody looks at", () => {
     expect(tap.sockets, "connections").toBe(1);
   });
 
+  it("rests when it falls silent while hidden, and stays paused when it is paused there", async (stage) => {
+    const { tap, player } = await networked(stage);
+    await setHidden(player, true);
+    await until("a report that it is hidden", () => tap.sent("playbackReport").some(({ visible }) => !visible));
+    await tap.settled();
+    const pauses = () => tap.sent("command").filter(({ body }) => body.case === "pause").length;
+    await player.do((element) => {
+      element.muted = true;
+    });
+    await until("the player to rest", () => pauses() === 1);
+    await player.do((element) => element.pause());
+    await until("the viewer's pause", () => pauses() === 2);
+    await setHidden(player, false);
+    await tap.settled();
+    expect(await player.do((element) => element.paused)).toBe(true);
+    expect(tap.media("video", await tap.settled()), "bytes of pictures").toBe(0);
+  });
+
   it("goes on sounding while hidden when it is heard", async (stage) => {
     const { tap, player } = await networked(stage);
     await setHidden(player, true);

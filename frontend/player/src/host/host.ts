@@ -18,6 +18,9 @@ const reportEvery: Millis = 1_000;
 /** A page that is hidden for longer than this stops costing the server anything it can do without. */
 const restAfter: Millis = 2_000;
 
+/** After these the viewer, or an operator, has said whether to play. */
+const decisive = /^(play|pause|resume|stop)$/;
+
 /**
  * The player without its element: connection and engine. It lives in a worker
  * or in the page and speaks with the element through messages.
@@ -177,7 +180,7 @@ export class Host {
 
   #sessionChanged(session: SessionState): void {
     this.#session = session;
-    if (this.#blocked && !this.#resting) this.#rest();
+    if ((this.#blocked || !this.#visible) && !this.#resting) this.#rest();
     this.#wish(session.muted || session.volume === 0);
     this.#post({ type: "session", session, resting: this.#resting });
   }
@@ -242,6 +245,10 @@ export class Host {
 
   /** Carries a command out, and has the engine follow once the server has done it. */
   async #call(call: CommandCall): Promise<readonly StreamInfo[] | undefined> {
+    if (this.#resting && decisive.test(call.name)) {
+      this.#resting = false;
+      if (this.#session) this.#sessionChanged(this.#session);
+    }
     if (this.#client.connection.phase !== "open" && this.#keepForLater(call)) return undefined;
     const method = this.#client[call.name] as (...args: unknown[]) => ReturnType<Commands[typeof call.name]>;
     const result = await method.apply(this.#client, [...call.args]);

@@ -27,7 +27,6 @@ media-controller {
   --media-control-height: 24px;
   --media-control-padding: 8px;
   --media-tooltip-background-color: rgb(15 17 21 / .92);
-  --media-tooltip-border-radius: 6px;
   --media-range-track-background: rgb(255 255 255 / .28);
   --media-range-bar-color: var(--accent);
   --media-range-thumb-background: #fff;
@@ -51,11 +50,11 @@ framewire-video { width: 100%; height: 100%; background: transparent; }
 .bar > * { flex: none; border-radius: 8px; }
 .grow { flex: 1 1 auto; }
 media-time-range { width: 100%; height: 18px; padding: 0 8px; border-radius: 6px; }
-media-volume-range { width: 76px; padding: 0 8px 0 0; transition: width .18s ease, opacity .18s ease; }
+media-volume-range { width: 76px; padding: 0 8px 0 0; }
 .sound { display: flex; align-items: center; border-radius: 8px; }
 .sound > * { border-radius: 8px; }
 .sound:not(:hover, :focus-within) media-volume-range { width: 0; padding: 0; opacity: 0; overflow: hidden; }
-media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
+media-live-button { font-weight: 650; font-size: 12px; }
 .behind { color: #dfe3ea; font-size: 13px; font-variant-numeric: tabular-nums; padding: 0 6px; }
 
 .icon {
@@ -78,7 +77,7 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
 .layer > * { pointer-events: auto; }
 .message { display: grid; justify-items: center; gap: 6px; max-width: 36ch; text-align: center; pointer-events: none; }
 .message[data-card] {
-  padding: 20px 24px; border-radius: 14px; background: var(--glass); backdrop-filter: blur(14px) saturate(1.3);
+  padding: 20px 24px; border-radius: 14px; background: var(--glass); backdrop-filter: blur(14px);
   border: 1px solid rgb(255 255 255 / .09); box-shadow: 0 10px 40px rgb(0 0 0 / .35);
 }
 .message-title { font-size: 17px; font-weight: 650; font-variant-numeric: tabular-nums; }
@@ -97,9 +96,9 @@ media-live-button { font-weight: 650; font-size: 12px; letter-spacing: .06em; }
 .button:hover { background: #e6ebf5; }
 .play {
   display: grid; place-items: center; width: 76px; height: 76px; padding: 0 0 0 5px; border: 0; border-radius: 50%; color: #fff;
-  background: var(--glass); backdrop-filter: blur(14px); cursor: pointer; transition: transform .15s ease, background .15s ease;
+  background: var(--glass); backdrop-filter: blur(14px); cursor: pointer;
 }
-.play:hover { transform: scale(1.06); background: var(--accent); }
+.play:hover { background: var(--accent); }
 .play svg { width: 34px; height: 34px; fill: currentColor; }
 .pill {
   position: absolute; top: 14px; left: 50%; transform: translateX(-50%); display: flex; align-items: center; gap: 8px;
