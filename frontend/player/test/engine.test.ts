@@ -42,6 +42,13 @@ describe("Jitter", () => {
     expect(fed((i) => late(Math.min(i, 160))).percentile(0.98)).toBeGreaterThan(1_000);
     expect(fed(late).percentile(0.98)).toBeLessThan(1);
   });
+  it("reckons with what happened twice, from the average on, and not with what happened once", () => {
+    const stall = (i: number, from: number) => (i >= from && i < from + 8 ? 250 - (i - from) * 33.333 : 0);
+    expect(fed((i) => stall(i, 100)).repeated()).toBeLessThan(1);
+    const twice = fed((i) => stall(i, 100) + 0.8 * stall(i, 200)).repeated();
+    expect(twice).toBeGreaterThan(185);
+    expect(twice).toBeLessThan(200);
+  });
   it("knows nothing after a reset", () => {
     const jitter = fed((i) => (i % 2) * 50);
     jitter.reset();

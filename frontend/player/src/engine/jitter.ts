@@ -1,8 +1,8 @@
 import type { Millis, Moment, Seconds } from "../units.ts";
 
-const window: Millis = 10_000;
-/** Enough for ten seconds of 60 frames a second. */
-const maxSamples = 600;
+const window: Millis = 15_000;
+/** Enough for the window at 60 frames a second. */
+const maxSamples = 900;
 /** With fewer samples the percentile says nothing. */
 const minSamples = 20;
 
@@ -16,6 +16,9 @@ const outage: Millis = 1_000;
 /** It has ended when fragments come no later than this. */
 const recovered: Millis = 100;
 
+/** Delays so far from each other have different causes: most networks stand still for less. */
+const apart: Millis = 600;
+
 interface Sample {
   readonly at: Moment;
   /** Arrival minus media time; its origin is arbitrary. */
@@ -24,7 +27,7 @@ interface Sample {
 
 /**
  * How unevenly the fragments of one track arrive: how much later they came than
- * the promptest of the last ten seconds.
+ * the promptest of the last fifteen seconds.
  */
 export class Jitter {
   #samples: Sample[] = [];
@@ -83,5 +86,23 @@ export class Jitter {
     const delays = this.#samples.map((s) => s.delay).sort((a, b) => a - b);
     const index = Math.min(delays.length - 1, Math.ceil(delays.length * part) - 1);
     return (delays[index] ?? 0) - (delays[0] ?? 0);
+  }
+
+  /**
+   * What has to be kept ahead on average, so that what happened twice does not
+   * run the buffer dry the next time: how much later than the average the
+   * fragments came at the second worst of the moments at which they came late.
+   * What happened once says nothing of what is to come.
+   */
+  repeated(): Millis {
+    if (this.#samples.length < minSamples) return 0;
+    const worst = this.#samples.reduce((a, b) => (b.delay > a.delay ? b : a));
+    let sum = 0;
+    let second = Number.NEGATIVE_INFINITY;
+    for (const { at, delay } of this.#samples) {
+      sum += delay;
+      if (Math.abs(at - worst.at) > apart) second = Math.max(second, delay);
+    }
+    return Math.max(0, second - sum / this.#samples.length);
   }
 }

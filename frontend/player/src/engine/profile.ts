@@ -19,6 +19,8 @@ export interface Profile {
   readonly soundChase: number;
   /** The same with sound for the first seconds, ahead only. */
   readonly startChase: number;
+  /** How much slower sound plays for the moments in which nothing comes; 0 for no slower. */
+  readonly brake: number;
   /** Whether sound that ran dry waits for more and more media, until a seek. */
   readonly growsAfterStall: boolean;
 }
@@ -43,6 +45,7 @@ const chromium: Profile = {
   videoChase: 0.1,
   soundChase: 0.05,
   startChase: 0.1,
+  brake: 0.2,
   growsAfterStall: true,
 };
 
@@ -57,6 +60,7 @@ const firefox: Profile = {
   videoChase: 0.1,
   soundChase: 0.05,
   startChase: 0.05,
+  brake: 0,
   growsAfterStall: false,
 };
 
@@ -71,6 +75,7 @@ const safari: Profile = {
   videoChase: 0,
   soundChase: 0,
   startChase: 0,
+  brake: 0,
   growsAfterStall: false,
 };
 

@@ -8,11 +8,11 @@ import type { Kind } from "./track.ts";
 const upstreamWeight = 0.05;
 
 /**
- * The part of the fragments that is to come in time. Pictures that run dry go on
- * with the next one, and hardly anybody sees it. Sound takes a fifth of a second
- * to go on.
+ * The part of the pictures that is to come in time. Where they run dry, they go on
+ * with the next one, and hardly anybody sees it. Sound takes a fifth of a second to
+ * go on, and must not run dry at all.
  */
-const inTime = { video: 0.9, sound: 0.97 } as const;
+const picturesInTime = 0.9;
 
 export interface SteeringInput {
   readonly gap: Seconds;
@@ -48,6 +48,11 @@ export class Steering {
   /** Arrival jitter: the given percentile of the worse track. */
   jitter(kinds: readonly Kind[], part = 0.99): Millis {
     return Math.max(0, ...kinds.map((kind) => this.#jitter[kind].percentile(part)));
+  }
+
+  /** Lateness that is to be reckoned with, of the worse track. */
+  #repeated(kinds: readonly Kind[]): Millis {
+    return Math.max(0, ...kinds.map((kind) => this.#jitter[kind].repeated()));
   }
 
   /** Whether sound goes through a graph of Web Audio. */
@@ -96,7 +101,7 @@ export class Steering {
       sound,
       graph: this.graph,
       chunk: Math.max(0, ...kinds.map((kind) => this.#chunk[kind])),
-      jitter: this.jitter(kinds, sound ? inTime.sound : inTime.video),
+      jitter: sound ? this.#repeated(kinds) : this.jitter(kinds, picturesInTime),
       wanted,
     });
     return this.#decision;
