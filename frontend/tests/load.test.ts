@@ -42,7 +42,7 @@ describe("players under load", () => {
     await player.plays();
     const target = async () => (await player.stats())?.target ?? Number.NaN;
     const near = await target();
-    await network.set({ down: { jitter_ms: 250 } });
+    await network.set({ down: { jitter_ms: 250, stall_probability: 0.1, stall_ms: 250 } });
     await until("a greater distance", async () => (await target()) > near + 100);
     const far = await target();
     await network.set({});

@@ -110,6 +110,10 @@ describe("LiveControl", () => {
     sim.gap -= 0.1;
     sim.run(step);
     expect(sim.rate).toBeCloseTo(0.8);
+    const ample = new Simulation(new LiveControl(chromium), 0.5, { ...base, jitter: 500 }).run(3_000);
+    ample.gap -= 0.1;
+    ample.run(step);
+    expect(ample.rate, "with enough ahead").toBeGreaterThan(0.9);
   });
 
   it("slows down when too near", () => {

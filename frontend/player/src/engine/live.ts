@@ -11,8 +11,10 @@ const gain = 1;
 const margin: Seconds = 0.02;
 /** Fragments longer than this swing too slowly to be smoothed; the whole of one is kept ahead. */
 const longChunk: Seconds = 0.1;
-/** When the gap is so much smaller than just before, nothing comes, and sound may run dry: it is slowed down at once. */
+/** When the gap is so much smaller than just before, nothing comes. */
 const dip: Seconds = 0.04;
+/** With less than this ahead, sound may then run dry: it is slowed down at once. */
+const scarce: Seconds = 0.2;
 /** Smaller steps of the rate are not worth disturbing the renderer. */
 const rateStep = 0.01;
 /** The gap is smoothed over this time: it is a sawtooth, one tooth a fragment. */
@@ -155,8 +157,8 @@ export class LiveControl {
     }
     const { videoFloor, soundFloor, graphFloor = soundFloor } = this.#profile;
     const floor = !input.sound ? videoFloor : input.graph ? graphFloor : soundFloor;
-    const brakes = input.sound && this.#profile.brake > 0;
-    const even = input.chunk > longChunk ? 1.5 * input.chunk : brakes ? 0 : 0.5 * input.chunk + margin;
+    const short = this.#brake(input) > 0 ? 0 : 0.5 * input.chunk + margin;
+    const even = input.chunk > longChunk ? 1.5 * input.chunk : short;
     // Growth is for stalls that lateness does not explain: where it does, both would be twice too much.
     const needed = Math.max(floor + this.#growth, even + Math.min(input.jitter / 1000, maxJitter));
     return input.wanted === undefined ? needed : Math.max(floor, input.wanted);
@@ -192,9 +194,16 @@ export class LiveControl {
     return failed;
   }
 
+  /** How much slower it may play for a moment; long fragments leave gaps that say nothing. */
+  #brake({ sound, chunk }: LiveInput): number {
+    return sound && chunk <= longChunk ? (this.#profile.brake ?? 0) : 0;
+  }
+
   #nextRate(error: Seconds, input: LiveInput): number {
-    const { videoChase, soundChase, startChase, brake } = this.#profile;
-    if (input.sound && input.chunk <= longChunk && (this.#smoothed ?? 0) - input.gap > dip) return 1 - brake;
+    const { videoChase, soundChase, startChase } = this.#profile;
+    const endangered = input.gap < scarce && (this.#smoothed ?? 0) - input.gap > dip;
+    const brake = this.#brake(input);
+    if (brake > 0 && endangered) return 1 - brake;
     const most = !input.sound ? videoChase : input.at < this.#hurriesUntil && error > 0 ? startChase : soundChase;
     if (most === 0 || input.at < this.#noChaseBefore) return 1;
     if (Math.abs(error) < (this.#rate === 1 ? deadBand : settled)) return 1;

@@ -19,8 +19,8 @@ export interface Profile {
   readonly soundChase: number;
   /** The same with sound for the first seconds, ahead only. */
   readonly startChase: number;
-  /** How much slower sound plays for the moments in which nothing comes; 0 for no slower. */
-  readonly brake: number;
+  /** How much slower sound plays for the moments in which nothing comes; undefined for no slower. */
+  readonly brake?: number;
   /** Whether sound that ran dry waits for more and more media, until a seek. */
   readonly growsAfterStall: boolean;
 }
@@ -60,7 +60,6 @@ const firefox: Profile = {
   videoChase: 0.1,
   soundChase: 0.05,
   startChase: 0.05,
-  brake: 0,
   growsAfterStall: false,
 };
 
@@ -75,7 +74,6 @@ const safari: Profile = {
   videoChase: 0,
   soundChase: 0,
   startChase: 0,
-  brake: 0,
   growsAfterStall: false,
 };
 
