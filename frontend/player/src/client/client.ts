@@ -10,6 +10,7 @@ import { Commands } from "./commands.ts";
 import { decodableTypes } from "./decodable.ts";
 import { FramewireError } from "./errors.ts";
 import { Link } from "./link.ts";
+import { Persistence } from "./persistence.ts";
 import { Position } from "./position.ts";
 import { expiryOf, renewAfter } from "./token.ts";
 import type {
@@ -67,8 +68,7 @@ export class FramewireClient extends Commands {
   /** The token that the server has, and when it is to be replaced. */
   #token = "";
   #renewal: ReturnType<typeof setTimeout> | undefined;
-  /** What this session was refused because it came too fast, and asks for again. */
-  readonly #repeats = new Set<ReturnType<typeof setTimeout>>();
+  readonly #persistence = new Persistence();
   #openedAt: Moment = 0;
   #attempt = 1;
   #reconnects = 0;
@@ -333,28 +333,15 @@ export class FramewireClient extends Commands {
     this.#setState({ phase: "open", sessionId, server });
     this.#renewInTime();
     // A subscription is the session's, and this is another one.
-    this.#insist(async () => {
+    this.#persistence.ask(async () => {
       if (this.#subscribed) this.#events.emit("streams", await super.subscribeStreams());
-    });
-  }
-
-  /** Asks, and again where it came too fast for the server; what it refuses is left at that. */
-  #insist(ask: () => Promise<void>): void {
-    ask().catch(({ retryAfter }: FramewireError) => {
-      if (!(retryAfter > 0) || this.#state.phase !== "open") return;
-      const repeat = setTimeout(() => {
-        this.#repeats.delete(repeat);
-        this.#insist(ask);
-      }, retryAfter);
-      this.#repeats.add(repeat);
     });
   }
 
   /** Ends what waits to be asked of the session. */
   #sessionOver(): void {
     clearTimeout(this.#renewal);
-    for (const repeat of this.#repeats) clearTimeout(repeat);
-    this.#repeats.clear();
+    this.#persistence.end();
   }
 
   #streamStarted(started: StreamStarted): void {
@@ -364,7 +351,7 @@ export class FramewireClient extends Commands {
     this.#position.started(started);
     this.#events.emit("started", started);
     if (!untold) return;
-    this.#insist(async () => {
+    this.#persistence.ask(async () => {
       // By now another stream may play, which was asked for by itself.
       const tracks = this.#started?.stream === started.stream && this.#choice.of(this.#started);
       if (tracks) await super.selectTracks(tracks);

@@ -57,20 +57,21 @@ media-volume-range { width: 76px; padding: 0 8px 0 0; }
 media-live-button { font-weight: 650; font-size: 12px; }
 .behind { color: #dfe3ea; font-size: 13px; font-variant-numeric: tabular-nums; padding: 0 6px; }
 
+:is(.icon, .button, .pill, .play) { border: 0; cursor: pointer; }
 .icon {
-  display: inline-grid; place-items: center; width: 40px; height: 40px; padding: 0; border: 0; border-radius: 8px;
-  color: inherit; background: transparent; cursor: pointer;
+  display: inline-grid; place-items: center; width: 40px; height: 40px; padding: 0; border-radius: 8px;
+  color: inherit; background: transparent;
 }
 .icon:hover { background: rgb(255 255 255 / .14); }
 :is(.icon, .pill) svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
-:is(.icon, .button, .pill, .play):focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+:is(.icon, .button, .pill, .play, .toast button, .panel button):focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 
 .top {
   width: 100%; padding: 12px 14px 28px; display: flex; gap: 10px; align-items: center;
   background: linear-gradient(rgb(0 0 0 / .5), transparent); pointer-events: none;
 }
 .top ::slotted(*) { pointer-events: auto; }
-.title { font-weight: 600; font-size: 15px; text-shadow: 0 1px 3px rgb(0 0 0 / .6); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.title { font-weight: 600; font-size: 15px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .top:not([data-filled]) { display: none; }
 
 .layer { position: absolute; inset: 0; display: grid; place-items: center; pointer-events: none; padding: 16px; }
@@ -90,20 +91,20 @@ media-live-button { font-weight: 650; font-size: 12px; }
 }
 @keyframes turn { to { transform: rotate(1turn); } }
 .button {
-  margin-top: 8px; padding: 8px 16px; font: 600 14px var(--font); color: #0b1020; background: #fff; border: 0;
-  border-radius: 999px; cursor: pointer; pointer-events: auto;
+  margin-top: 8px; padding: 8px 16px; font: 600 14px var(--font); color: #0b1020; background: #fff;
+  border-radius: 999px; pointer-events: auto;
 }
 .button:hover { background: #e6ebf5; }
 .play {
-  display: grid; place-items: center; width: 76px; height: 76px; padding: 0 0 0 5px; border: 0; border-radius: 50%; color: #fff;
-  background: var(--glass); backdrop-filter: blur(14px); cursor: pointer;
+  display: grid; place-items: center; width: 76px; height: 76px; padding: 0 0 0 5px; border-radius: 50%; color: #fff;
+  background: var(--glass); backdrop-filter: blur(14px);
 }
 .play:hover { background: var(--accent); }
 .play svg { width: 34px; height: 34px; fill: currentColor; }
 .pill {
   position: absolute; top: 14px; left: 50%; transform: translateX(-50%); display: flex; align-items: center; gap: 8px;
-  padding: 9px 16px 9px 12px; font: 600 14px var(--font); color: #0b1020; background: #fff; border: 0; border-radius: 999px;
-  box-shadow: 0 6px 24px rgb(0 0 0 / .35); cursor: pointer; white-space: nowrap;
+  padding: 9px 16px 9px 12px; font: 600 14px var(--font); color: #0b1020; background: #fff; border-radius: 999px;
+  box-shadow: 0 6px 24px rgb(0 0 0 / .35); white-space: nowrap;
 }
 :host([stats]) .pill { left: auto; right: 12px; transform: none; }
 .toasts { position: absolute; left: 14px; bottom: 76px; display: grid; gap: 8px; max-width: min(420px, calc(100% - 28px)); justify-items: start; pointer-events: none; }
@@ -111,8 +112,7 @@ media-live-button { font-weight: 650; font-size: 12px; }
   display: flex; gap: 10px; align-items: start; padding: 10px 12px; border-radius: 10px; background: var(--glass);
   backdrop-filter: blur(14px); border: 1px solid rgb(255 255 255 / .09); pointer-events: auto; overflow-wrap: anywhere;
 }
-.toast button { all: unset; cursor: pointer; padding: 0 4px; font-size: 16px; line-height: 1.25; color: #cdd3de; }
-.toast button:focus-visible { outline: 2px solid var(--accent); border-radius: 4px; }
+:is(.toast, .panel header) button { all: unset; cursor: pointer; padding: 0 6px; border-radius: 6px; font-size: 16px; line-height: 1.25; color: #cdd3de; }
 
 .panel {
   position: absolute; top: 12px; left: 12px; width: min(340px, calc(100% - 24px)); max-height: calc(100% - 84px); overflow: auto;
@@ -120,8 +120,6 @@ media-live-button { font-weight: 650; font-size: 12px; }
   border: 1px solid rgb(255 255 255 / .09); font-size: 12px; line-height: 1.5;
 }
 .panel header { display: flex; justify-content: space-between; align-items: center; font-weight: 650; font-size: 13px; }
-.panel header button { all: unset; cursor: pointer; padding: 2px 6px; border-radius: 6px; font-size: 15px; }
-.panel header button:focus-visible { outline: 2px solid var(--accent); }
 .panel canvas { display: block; width: 100%; height: 56px; margin: 6px 0 8px; border-radius: 6px; background: rgb(255 255 255 / .05); }
 .panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 1px 14px; margin: 0; }
 .panel dt { color: #a9b1bf; }
