@@ -36,6 +36,9 @@ here.it("the statistics list gaps with their reasons and connections that were m
 
   await network.set({ down: { hold: true } });
   await player.reaches("buffering");
+  // What is shorter than can be seen is not told.
+  const stood = performance.now();
+  await until("a standstill that can be seen", () => performance.now() - stood > 500);
   await network.set({});
   // Only the newest few are listed, and a loaded machine makes more of them.
   await until("a gap with its length and its reason", async () => {
